@@ -11,12 +11,19 @@ export { type Fetch, fetchTransport } from './http/fetch-transport.ts';
 export type { TimeoutOptions } from './http/timeout.ts';
 export type { Transport } from './http/transport.ts';
 export { createImage, type ImageParts } from './image/create.ts';
+export { type CreateIndexOptions, createIndex } from './image/create-index.ts';
 export type { ConfigEdit, Healthcheck } from './image/edit/config-edit.ts';
 export { type FlattenOptions, flatten } from './image/edit/flatten.ts';
 export { type MapImagesOptions, mapImages } from './image/edit/map-images.ts';
 export { type RebaseBases, rebase } from './image/edit/rebase.ts';
 export type { AddedLayers, Image, ImageContent, ImageView } from './image/image.ts';
-export { createIndex, type Index, type IndexEntry, openIndex } from './image/image-index.ts';
+export type {
+  AddedImages,
+  Index,
+  IndexContent,
+  IndexEntry,
+  IndexView,
+} from './image/image-index.ts';
 export { createLayer, type Layer, type LayerOptions, type LayerOrigin } from './image/layer.ts';
 export { type ImageFile, openImageFile } from './image/open-file.ts';
 export {
@@ -25,6 +32,7 @@ export {
   openFileSystem,
 } from './image/open-file-system.ts';
 export { openImage } from './image/open-image.ts';
+export { openIndex } from './image/open-index.ts';
 export { type ImageSource, imageSource } from './image/source.ts';
 export { createStreamLayer, type StreamLayer, type StreamLayerOptions } from './image/stream-layer.ts';
 export { parseManifest } from './json/manifest.ts';
@@ -39,6 +47,7 @@ export type { ImageConfig, RunConfig } from './spec/image-config.ts';
 export type { ImageManifest, IndexManifest, Manifest, ManifestBody } from './spec/manifest.ts';
 export { MediaType } from './spec/media-type.ts';
 export { formatPlatform, type Platform, parsePlatform } from './spec/platform.ts';
+export type { PlatformPattern } from './spec/platform-pattern.ts';
 export { formatReference, parseReference, type Reference, type ReferenceOptions } from './spec/reference.ts';
 export type * from './store/contract.ts';
 export type { KnownRoots } from './store/known-roots.ts';

@@ -4,6 +4,7 @@ export { openArchive } from './archive/read.ts';
 export type { CreateArchiveOptions } from './archive/write.ts';
 export { createArchive } from './archive/write.ts';
 export type { AppendLayersOptions } from './client/append.ts';
+export type { AppendIndexOptions, IndexImage } from './client/append-index.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
 export type {
   ClientRetryOptions,
@@ -14,10 +15,12 @@ export type { ConvertedImage, ConvertOptions } from './client/convert.ts';
 export type { CopyPlaceOptions, TransferOptions } from './client/copy.ts';
 export type { CopiedTag, SkippedName } from './client/copy-repository.ts';
 export type { EditedImage, EditOptions, ImageChange } from './client/edit.ts';
+export type { EditIndexOptions, IndexEdit } from './client/edit-index.ts';
 export type { InspectedChild, Inspection } from './client/inspect.ts';
 export { type LayerFile, type LayerFileOptions, layerOfTar } from './client/layers/layer-file.ts';
 export { type LayerOfFolderOptions, layerOfFolder } from './client/layers/layer-of-folder.ts';
 export type { LayerSource } from './client/layers/open-layers.ts';
+export type { IndexListing, ListedEntry, ListIndexOptions } from './client/list-index.ts';
 export type { LoginCheck } from './client/login.ts';
 export type { WaitOptions } from './client/open.ts';
 export type { ArchivePlace, DaemonPlace, LayoutPlace, RegistryPlace } from './client/place.ts';
@@ -47,6 +50,7 @@ export type { Finding, ValidateOptions } from './client/validate.ts';
 export type { ChangeVerbs } from './client/verbs/change.ts';
 export type { EditVerbs } from './client/verbs/edit.ts';
 export type { FileVerbs } from './client/verbs/files.ts';
+export type { IndexVerbs } from './client/verbs/indexes.ts';
 export type { ListVerbs } from './client/verbs/list.ts';
 export type { LoginVerbs } from './client/verbs/login.ts';
 export type { ReadVerbs } from './client/verbs/read.ts';
@@ -85,6 +89,7 @@ export type { RateLimit } from './http/rate-limit.ts';
 export type { TimeoutOptions } from './http/timeout.ts';
 export type { Transport } from './http/transport.ts';
 export { createImage, type ImageParts } from './image/create.ts';
+export { type CreateIndexOptions, createIndex } from './image/create-index.ts';
 export type { ConfigChange } from './image/diff-configs.ts';
 export {
   diffImages,
@@ -113,8 +118,13 @@ export {
 } from './image/edit/recompress.ts';
 export type { FileEntry, FileLookup, FileWithContent, ReadFilesOptions } from './image/filesystem.ts';
 export type { AddedLayers, Image, ImageContent, ImageView, ViewPlace } from './image/image.ts';
-export type { IndexView } from './image/image-index.ts';
-export { createIndex, type Index, type IndexEntry, openIndex } from './image/image-index.ts';
+export type {
+  AddedImages,
+  Index,
+  IndexContent,
+  IndexEntry,
+  IndexView,
+} from './image/image-index.ts';
 export type { MeasureOptions } from './image/layer.ts';
 export { createLayer, type Layer, type LayerOptions, type LayerOrigin } from './image/layer.ts';
 export { type ImageFile, openImageFile } from './image/open-file.ts';
@@ -124,6 +134,7 @@ export {
   openFileSystem,
 } from './image/open-file-system.ts';
 export { openImage } from './image/open-image.ts';
+export { openIndex } from './image/open-index.ts';
 export { type ImageSource, imageSource } from './image/source.ts';
 export { createStreamLayer, type StreamLayer, type StreamLayerOptions } from './image/stream-layer.ts';
 export type { ManifestOptions } from './json/manifest.ts';
@@ -155,6 +166,7 @@ export type {
 export type { MediaFamily } from './spec/media-family.ts';
 export { MediaType } from './spec/media-type.ts';
 export { formatPlatform, type Platform, parsePlatform } from './spec/platform.ts';
+export type { PlatformPattern } from './spec/platform-pattern.ts';
 export type { Scheme } from './spec/reference.ts';
 export { formatReference, parseReference, type Reference, type ReferenceOptions } from './spec/reference.ts';
 export type { BlobProgress, ProgressObserver } from './store/blob-progress.ts';

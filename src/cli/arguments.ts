@@ -1,6 +1,7 @@
 /** The meaning of an argument or of the value of an option. It decides which registry a text names. */
 export type ArgumentKind =
   | 'place' // a reference, or a place on disk with its prefix
+  | 'index' // a place, or the path of a layout that may not exist yet
   | 'image'
   | 'blob'
   | 'repository'

@@ -1,5 +1,5 @@
 import type { EditedImage, EditOptions } from '../client/edit.ts';
-import { formatPlace, type Place, referenceOf, toPlace } from '../client/place.ts';
+import { type ArchivePlace, formatPlace, type Place, referenceOf, toPlace } from '../client/place.ts';
 import type { CopyObserver } from '../copy/events.ts';
 import { InputError } from '../errors.ts';
 import { parseRepository } from '../spec/reference.ts';
@@ -7,6 +7,12 @@ import type { Context } from './context.ts';
 import { fullDigest } from './full-name.ts';
 import type { ParsedArgs } from './parsed-args.ts';
 import { waiting } from './waiting.ts';
+
+/** The options of the results of every command that makes or changes something. */
+type ResultOptions = Pick<
+  EditOptions,
+  'to' | 'replace' | 'dryRun' | 'noWait' | 'onWait' | 'signal' | 'onEvent'
+>;
 
 /**
  * Runs a command that changes an image: reads the options that all of them have, and prints the result. `facts` returns
@@ -19,11 +25,37 @@ export async function runEdit<T extends EditedImage>(
   run: (options: EditOptions & { readonly onEvent: CopyObserver }) => Promise<T>,
   facts: (edited: T) => object = () => ({}),
 ): Promise<void> {
-  const output = given.text('output');
-  const options: EditOptions = {
-    ...targetOf(given, source),
-    platforms: await context.platforms(),
-    keepAttestations: given.flag('keep-attestations'),
+  const platforms = await context.platforms();
+  const keepAttestations = given.flag('keep-attestations');
+  const target = targetOf(given, source, 'docker-archive');
+  await runResult(
+    context,
+    given,
+    target,
+    (options) => run({ ...options, platforms, keepAttestations }),
+    facts,
+  );
+}
+
+/** Runs a command that changes an index. `source` is the reference of the index, if it has one. */
+export async function runIndexEdit(
+  context: Context,
+  given: ParsedArgs,
+  source: string | undefined,
+  run: (options: ResultOptions) => Promise<EditedImage>,
+): Promise<void> {
+  await runResult(context, given, targetOf(given, source, 'oci-archive'), run);
+}
+
+async function runResult<T extends EditedImage>(
+  context: Context,
+  given: ParsedArgs,
+  target: Target,
+  run: (options: ResultOptions & { readonly onEvent: CopyObserver }) => Promise<T>,
+  facts: (edited: T) => object = () => ({}),
+): Promise<void> {
+  const options = {
+    ...target,
     dryRun: given.flag('dry-run'),
     ...waiting(context, given),
     signal: context.signal,
@@ -32,11 +64,13 @@ export async function runEdit<T extends EditedImage>(
   const { descriptor, before, place } = edited;
   const reference = nameOf(place, descriptor.digest);
   // crane prints nothing for a file, which may be stdout.
-  const lines = output === undefined ? [reference] : [];
+  const lines = given.text('output') === undefined ? [reference] : [];
   await context.result({ reference, before: before?.digest, ...descriptor, ...facts(edited) }, ...lines);
 }
 
-function targetOf(given: ParsedArgs, source: string | undefined): Pick<EditOptions, 'to' | 'replace'> {
+type Target = Pick<EditOptions, 'to' | 'replace'>;
+
+function targetOf(given: ParsedArgs, source: string | undefined, archive: ArchivePlace['kind']): Target {
   const [repo, output] = [given.text('repo'), given.text('output')];
   const tag = given.text('tag') ?? given.text('new_tag');
   if (repo !== undefined && tag !== undefined)
@@ -44,7 +78,7 @@ function targetOf(given: ParsedArgs, source: string | undefined): Pick<EditOptio
   if (output !== undefined) {
     if (repo !== undefined) throw new InputError('INVALID_OPTION', '--output excludes --repo');
     // A docker archive has docker's media types only.
-    const kind = given.text('to') === 'oci' ? 'oci-archive' : 'docker-archive';
+    const kind = given.text('to') === 'oci' ? 'oci-archive' : archive;
     return { to: { kind, path: output, ...archiveName(tag ?? source) }, replace: true };
   }
   if (repo === undefined) return { to: tag };

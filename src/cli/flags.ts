@@ -22,7 +22,8 @@ function plainFlag(word: string, options: readonly Option[]): string[] {
   if (meant.some((option) => option.value !== undefined))
     return dashes === '--' ? [word] : [`-${name}`, value];
   if (yes.has(value)) return [`${dashes}${name}`];
-  if (no.has(value)) return [];
+  // A flag that is on by default has a second one that switches it off.
+  if (no.has(value)) return options.some((option) => option.name === `no-${name}`) ? [`--no-${name}`] : [];
   throw new InputError(
     'INVALID_OPTION',
     `${dashes}${name} is a flag: it takes true or false, not "${value}"`,

@@ -2,6 +2,7 @@ import { parsePlace } from '../client/place.ts';
 import { parseRegistry } from '../spec/reference.ts';
 import type { Argument, ArgumentKind } from './arguments.ts';
 import type { Command } from './command.ts';
+import { isLayoutPath } from './given-index.ts';
 import type { ParsedArgs } from './parsed-args.ts';
 
 /** A word of the command line with its meaning. */
@@ -25,6 +26,8 @@ function registryOf([kind, text]: Word): readonly string[] {
   switch (kind) {
     case 'registry':
       return [parseRegistry(text).registry];
+    case 'index':
+      return isLayoutPath(text) ? [] : registryOf(['place', text]);
     case 'place':
     case 'image':
     case 'blob':

@@ -5,6 +5,7 @@ import type { Command, CommandGroup, Option } from './command.ts';
 import { conversions } from './convert-table.ts';
 import { edits } from './edits-table.ts';
 import { files } from './files-table.ts';
+import { indexes } from './index-table.ts';
 import { registry, serve } from './serve/table.ts';
 import { globalOptions, sideOptions } from './shared-options.ts';
 import { transfers } from './transfers-table.ts';
@@ -212,6 +213,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   ...files,
   ...edits,
   ...conversions,
+  indexes,
   ...changes,
   auth,
   transfers,

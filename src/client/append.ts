@@ -5,12 +5,17 @@ import type { HistoryEntry } from '../spec/image-config.ts';
 import { defaultPlatform, type Platform, toPlatform } from '../spec/platform.ts';
 import { baseAnnotations, baseName } from './base-annotations.ts';
 import type { Connections } from './connections.ts';
-import { changeView, type EditedImage, type EditOptions, editView, type ImageChange } from './edit.ts';
+import {
+  changeView,
+  type EditedImage,
+  type EditOptions,
+  editView,
+  type ImageChange,
+  writeNew,
+} from './edit.ts';
 import type { LayerOfFolderOptions } from './layers/layer-of-folder.ts';
 import { type LayerSource, openLayers } from './layers/open-layers.ts';
 import { type Place, toPlace } from './place.ts';
-import { watching } from './watch.ts';
-import { writeView } from './write-view.ts';
 
 /** Settings of `append`. */
 export interface AppendLayersOptions
@@ -81,7 +86,7 @@ export async function appendLayers(
       const { digest } = source.root.descriptor;
       const about = async (image: Image): Promise<Image> =>
         (await add(image)).withAnnotations(
-          baseAnnotations(name, (await image.manifest(options)).descriptor.digest),
+          baseAnnotations(name, (await image.manifest({ signal: options.signal })).descriptor.digest),
         );
       const indexAnnotations = { ...options.indexAnnotations, ...baseAnnotations(name, digest) };
       return changeView(view, about, source, { ...options, indexAnnotations });
@@ -96,20 +101,4 @@ function emptyImage({ platforms = [] }: EditOptions): Image {
   const [platform = defaultPlatform, other] = platforms;
   if (other !== undefined) throw new InputError('INVALID_OPTION', 'append: a new image has one platform');
   return createImage({ config: toPlatform(platform), layers: [] });
-}
-
-/** Writes an image without a base. */
-async function writeNew(
-  connections: Connections,
-  view: Image,
-  { to = '', dryRun = false, ...options }: EditOptions,
-): Promise<EditedImage> {
-  const { jobs, nondistributable, replace, noWait, onWait } = options;
-  const place = toPlace(to);
-  return watching(options, async (watch) => {
-    const { descriptor } = await view.manifest({ signal: watch.signal });
-    const settings = { jobs, nondistributable, replace, noWait, onWait };
-    if (!dryRun) await writeView(connections, { view, target: place }, watch, settings);
-    return { descriptor, before: undefined, place };
-  });
 }

@@ -2,8 +2,9 @@ import { withLatestTime, withoutBuildArguments, withoutHistory } from '../image/
 import { type ConversionLoss, convertedIndex, convertImage } from '../image/edit/convert.ts';
 import { type KeepBytes, rehasher, withAlgorithm } from '../image/edit/digest-algorithm.ts';
 import { withDistributableLayers } from '../image/edit/distributable.ts';
+import { editIndexDocument } from '../image/edit/index-document.ts';
 import { inlinedEntries, withInlineData } from '../image/edit/inline-data.ts';
-import { editIndex, type IndexChange } from '../image/edit/map-images.ts';
+import type { IndexChange } from '../image/edit/map-images.ts';
 import { countBaseLayers } from '../image/edit/rebase.ts';
 import { type CompressionLevel, type LayerMaker, recompressor } from '../image/edit/recompress.ts';
 import { withRemadeLayers } from '../image/edit/remake.ts';
@@ -84,7 +85,7 @@ export function finishedBy({ format, algorithm, inlineData }: Asked, { onLoss }:
   return async (manifest, context) => {
     const inFormat =
       format === undefined ? manifest : convertedIndex(manifest, format, { ...context, onLoss });
-    const named = algorithm === undefined ? inFormat : editIndex(inFormat, [], { algorithm });
+    const named = algorithm === undefined ? inFormat : editIndexDocument(inFormat, [], { algorithm });
     return inlineData === undefined ? named : inlinedEntries(named, inlineData, context);
   };
 }

@@ -1,5 +1,5 @@
 import { demandPresent, presentPart } from '../copy/present.ts';
-import { makeIndex } from '../image/image-index.ts';
+import { makeIndex } from '../image/create-index.ts';
 import { withManifest } from '../image/source.ts';
 import type { Repository } from '../store/contract.ts';
 import { type ChooseOptions, chooseEntries } from './choose-entry.ts';

@@ -33,5 +33,17 @@ export function editCalls(connections: Connections, merged: MergeOptions): EditV
       const options = merged('convert', { source }, own);
       return (await import('./convert.ts')).convertImages(connections, source, options);
     },
+    editIndex: async (source, change, own = {}) => {
+      const options = merged('editIndex', { source, change }, own);
+      return (await import('./edit-index.ts')).editIndex(connections, source, change, options);
+    },
+    appendIndex: async (images, own) => {
+      const options = merged('appendIndex', { images }, own);
+      return (await import('./append-index.ts')).appendIndex(connections, images, options);
+    },
+    listIndex: async (source, own = {}) => {
+      const options = merged('listIndex', { source }, own);
+      return (await import('./list-index.ts')).listIndex(connections, source, options);
+    },
   };
 }

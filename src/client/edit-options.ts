@@ -15,8 +15,11 @@ import {
 } from '../spec/options.ts';
 import { aPlatform } from '../spec/platform.ts';
 import type { AppendLayersOptions } from './append.ts';
+import type { AppendIndexOptions } from './append-index.ts';
 import type { ConvertOptions } from './convert.ts';
 import type { EditOptions } from './edit.ts';
+import type { EditIndexOptions } from './edit-index.ts';
+import type { ListIndexOptions } from './list-index.ts';
 import { diskKinds } from './place.ts';
 import type { RebaseOptions } from './rebase.ts';
 
@@ -81,3 +84,34 @@ export const appendShape: Shape<AppendLayersOptions> = {
   level: count,
   mtime: amount,
 };
+
+/** The options of `editIndex`. */
+export const editIndexShape: Shape<EditIndexOptions> = {
+  signal,
+  to: placeOption,
+  annotations: object,
+  index: flag,
+  dryRun: flag,
+  replace: flag,
+  noWait: flag,
+  onWait: callback,
+  jobs: count,
+  nondistributable: flag,
+  onEvent: callback,
+};
+
+/** The options of `appendIndex`. */
+export const appendIndexShape: Shape<AppendIndexOptions> = {
+  ...editIndexShape,
+  base: placeOption,
+  flatten: flag,
+  platforms: arrayOf(aPlatform),
+  platform: aPlatform,
+  entryAnnotations: object,
+  artifactType: text,
+  mediaType: text,
+  subject: placeOption,
+};
+
+/** The options of `listIndex`. */
+export const listIndexShape: Shape<ListIndexOptions> = { signal, recursive: flag, index: flag };

@@ -3,8 +3,9 @@ import { InputError } from '../errors.ts';
 import type { WorkLedger } from '../flow/work.ts';
 import { type IndexChange, mapIndexes } from '../image/edit/map-images.ts';
 import type { Image } from '../image/image.ts';
-import { type Index, openIndex } from '../image/image-index.ts';
+import type { Index } from '../image/image-index.ts';
 import { openImage } from '../image/open-image.ts';
+import { openIndex } from '../image/open-index.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -144,6 +145,23 @@ export async function editView(
     const writing = { view: changed, target: place, replaced: replaced ? before.digest : undefined };
     // Of an index, a docker daemon may take one image only.
     return { descriptor: await writeView(connections, writing, watch, settings), before, place };
+  });
+}
+
+/** Writes an image or an index without a source. */
+export async function writeNew(
+  connections: Connections,
+  view: Image | Index,
+  { to = '', dryRun = false, ...options }: EditOptions,
+): Promise<EditedImage> {
+  const { jobs, nondistributable, replace, noWait, onWait } = options;
+  const place = toPlace(to);
+  return watching(options, async (watch) => {
+    const { descriptor } = await view.manifest({ signal: watch.signal });
+    const settings = { jobs, nondistributable, replace, noWait, onWait };
+    if (dryRun) return { descriptor, before: undefined, place };
+    const written = await writeView(connections, { view, target: place }, watch, settings);
+    return { descriptor: written, before: undefined, place };
   });
 }
 

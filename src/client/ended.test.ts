@@ -8,7 +8,7 @@ import { folder } from '../archive/archives.test.samples.ts';
 import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { createImage } from '../image/create.ts';
-import { createIndex } from '../image/image-index.ts';
+import { createIndex } from '../image/create-index.ts';
 import { createLayer } from '../image/layer.ts';
 import { openLayout } from '../layout/repository.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
@@ -113,6 +113,10 @@ const verbs: Readonly<Record<Exclude<keyof Client, 'openBlob' | 'close' | symbol
   rebase: ({ client, host }, options) =>
     client.rebase(`${host}/app:1`, { oldBase: `${host}/app:1`, newBase: `${host}/app:2`, ...options }),
   convert: ({ client, host }, options) => client.convert(`${host}/app:1`, { ...options, format: 'docker' }),
+  editIndex: ({ client, host }, options) => client.editIndex(`${host}/app:1`, (one) => one, options),
+  appendIndex: ({ client, host }, options) =>
+    client.appendIndex([`${host}/app:1`], { to: `${host}/all:1`, ...options }),
+  listIndex: ({ client, host }, options) => client.listIndex(`${host}/app:1`, options),
   tag: ({ client, host }, options) => client.tag(`${host}/app:1`, ['2'], options),
   putManifest: ({ client, host }, options) => client.putManifest(`${host}/app:1`, imageOf(), options),
   delete: ({ client, host }, options) => client.delete(`${host}/app:1`, options),

@@ -1,6 +1,6 @@
 import type { WorkSum } from '../flow/work.ts';
 import type { Image } from '../image/image.ts';
-import type { Index } from '../image/image-index.ts';
+import { type Index, madeChildren } from '../image/image-index.ts';
 import { isStreamLayer } from '../image/stream-layer.ts';
 import type { SignalOptions } from '../store/contract.ts';
 
@@ -12,7 +12,8 @@ export async function measureLayers(
   // An opened view names existing content.
   if (view.place !== undefined) return;
   if (view.kind === 'index') {
-    await Promise.all((await view.children(options)).map((child) => measureLayers(child, options)));
+    const children = await madeChildren(view, options);
+    await Promise.all(children.map((child) => measureLayers(child, options)));
     return;
   }
   const layers = (await view.layers(options)).filter((layer) => !isStreamLayer(layer));

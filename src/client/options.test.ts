@@ -4,7 +4,7 @@ import { copyImage } from '../copy/copy.ts';
 import { isGantryError } from '../errors.ts';
 import { bytesContent } from '../flow/content.ts';
 import { createImage } from '../image/create.ts';
-import { createIndex } from '../image/image-index.ts';
+import { createIndex } from '../image/create-index.ts';
 import { createLayer } from '../image/layer.ts';
 import { createStreamLayer } from '../image/stream-layer.ts';
 import { createKeychain } from '../keychain/keychain.ts';
@@ -81,6 +81,9 @@ const before: Readonly<Record<string, readonly unknown[]>> = {
   flatten: [place],
   rebase: [place],
   convert: [place],
+  editIndex: [place, (one: unknown) => one],
+  appendIndex: [[place]],
+  listIndex: [place],
   tag: [place, 'two'],
   putManifest: [place, imageOf({})],
   delete: [place],

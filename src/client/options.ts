@@ -27,7 +27,16 @@ import { aLayer, aManifest, aView } from '../store/checks.ts';
 import type { ListOptions, SignalOptions } from '../store/contract.ts';
 import type { ClientRetryOptions, ConnectionOptions, ConnectionTimeouts } from './connection-options.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
-import { appendShape, convertShape, editShape, placeOption, rebaseShape } from './edit-options.ts';
+import {
+  appendIndexShape,
+  appendShape,
+  convertShape,
+  editIndexShape,
+  editShape,
+  listIndexShape,
+  placeOption,
+  rebaseShape,
+} from './edit-options.ts';
 import type { DeleteOptions, PruneOptions } from './prune.ts';
 import type { PullOptions } from './pull.ts';
 import type { PushOptions } from './push.ts';
@@ -152,6 +161,9 @@ export type Verb =
   | 'flatten'
   | 'rebase'
   | 'convert'
+  | 'editIndex'
+  | 'appendIndex'
+  | 'listIndex'
   | 'tag'
   | 'putManifest'
   | 'delete'
@@ -192,6 +204,9 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   flatten: editShape,
   rebase: rebaseShape,
   convert: convertShape,
+  editIndex: editIndexShape,
+  appendIndex: appendIndexShape,
+  listIndex: listIndexShape,
   tag: plain,
   putManifest: plain,
   delete: plain,
@@ -229,6 +244,7 @@ const named: Readonly<Record<string, Check>> = {
   destination: placeOption,
   path: placeOption,
   image: aView,
+  images: arrayOf(either('a place, an image or an index', placeOption, aView)),
   index: aView,
   manifest: aManifest,
   change: callback,

@@ -11,6 +11,11 @@ interface PathPlace {
 
 /** Texts that no reference begins or ends with. */
 const surePath = /^(?:\.{1,2}(?:[\\/]|$)|[\\/]|[A-Za-z]:[\\/])|[\\/]$/;
+/** True for a text that can only be a path, such as `./app` and `/srv/app`. */
+export function isSurePath(text: string): boolean {
+  return surePath.test(text);
+}
+
 /** The ends of archives. A reference may end like that, too. */
 const archiveEnd = /\.(?:tar|tgz|tar\.(?:gz|zst|xz|bz2))$/i;
 
@@ -20,7 +25,7 @@ const archiveEnd = /\.(?:tar|tgz|tar\.(?:gz|zst|xz|bz2))$/i;
  * @throws NAME_UNKNOWN when there is no file or layout at a text that can only be a path
  */
 export function placeAtPath(text: string): PathPlace | undefined {
-  if (surePath.test(text)) {
+  if (isSurePath(text)) {
     const place = existingPath(text, `; a new one needs its kind: oci:${text}, oci-archive:${text}`);
     if (place.kind !== 'oci' || isLayout(text)) return place;
     // A copy to such a folder would fill it with the files of a new layout.

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { openArchive } from '../archive/read.ts';
 import { CopyError, isGantryError } from '../errors.ts';
-import { createIndex } from '../image/image-index.ts';
+import { createIndex } from '../image/create-index.ts';
 import { openLayout } from '../layout/repository.ts';
 import { failsWith, listOf } from '../testing/contract/sample.ts';
 import { makeImage, open } from './stage.test.support.ts';

@@ -2,7 +2,7 @@ import type { Ledger } from '../copy/ledger.ts';
 import { BlobAccount } from '../copy/progress.ts';
 import { createPool } from '../flow/pool.ts';
 import type { Image } from '../image/image.ts';
-import type { Index } from '../image/image-index.ts';
+import { type Index, madeChildren } from '../image/image-index.ts';
 import { isStreamLayer, type StreamLayer } from '../image/stream-layer.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Repository } from '../store/contract.ts';
@@ -47,6 +47,6 @@ async function streamLayersOf(image: Image | Index): Promise<readonly StreamLaye
   // An opened view names existing content.
   if (image.place !== undefined) return [];
   if (image.kind === 'image') return (await image.layers()).filter(isStreamLayer);
-  const children = await Promise.all((await image.children()).map(streamLayersOf));
+  const children = await Promise.all((await madeChildren(image)).map(streamLayersOf));
   return children.flat();
 }

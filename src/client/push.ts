@@ -1,7 +1,7 @@
 import { type CopyOptions, copyCounted } from '../copy/copy.ts';
 import { examined } from '../copy/examined.ts';
 import { demandPresent } from '../copy/present.ts';
-import { makeIndex } from '../image/image-index.ts';
+import { makeIndex } from '../image/create-index.ts';
 import { withManifest } from '../image/source.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Reference } from '../spec/reference.ts';

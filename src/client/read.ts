@@ -154,7 +154,7 @@ export async function getIndex(
   options: SignalOptions = {},
 ): Promise<Index> {
   const { repository, reference, registry } = registrySource(connections, place);
-  const { openIndex } = await import('../image/image-index.ts');
+  const { openIndex } = await import('../image/open-index.ts');
   return openIndex(repository, await repository.manifests.get(reference, options), { registry });
 }
 

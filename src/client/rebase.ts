@@ -40,7 +40,7 @@ export async function rebaseImages(
       const { body } = edited.root;
       const said = body.kind === 'unknown' ? undefined : body.annotations;
       const change = async (image: Image): Promise<Image> => {
-        const own = { ...said, ...(await image.manifest(options)).body.annotations };
+        const own = { ...said, ...(await image.manifest({ signal: options.signal })).body.annotations };
         return rebasedImage(image, basesOf(origin, own, given), bases, {
           ...options,
           name: formatPlace(origin),

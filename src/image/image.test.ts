@@ -12,9 +12,10 @@ import type { Repository } from '../store/contract.ts';
 import { writeTar } from '../tar/write.ts';
 import { blobOf, failsWith, give, giveImage, imageOf, indexOf, read } from '../testing/contract/sample.ts';
 import { createImage } from './create.ts';
-import { createIndex, openIndex } from './image-index.ts';
+import { createIndex } from './create-index.ts';
 import { createLayer } from './layer.ts';
 import { openImage } from './open-image.ts';
+import { openIndex } from './open-index.ts';
 import { imageSource } from './source.ts';
 
 const encoder = new TextEncoder();

@@ -1,14 +1,17 @@
 import { NotFoundError } from '../errors.ts';
 import { bytesContent, type Content } from '../flow/content.ts';
+import { inlineData } from '../flow/inline-data.ts';
+import { parseManifest } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
-import type { Manifest } from '../spec/manifest.ts';
+import { children, type Manifest } from '../spec/manifest.ts';
+import { isManifestType } from '../spec/media-type.ts';
 import { checkArgument, checkOptions, signal } from '../spec/options.ts';
 import { aView } from '../store/checks.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { readOnlyRepository } from '../store/read-only.ts';
 import type { Image, ViewPlace } from './image.ts';
-import type { Index } from './image-index.ts';
+import { type Index, madeChildren } from './image-index.ts';
 import type { LayerOrigin, MeasureOptions } from './layer.ts';
 
 /** An image or index in the form of a place. */
@@ -31,35 +34,43 @@ export async function imageSource(image: Image | Index, options: SignalOptions =
 /** As `imageSource`, with options that reach the layers as they are. */
 export async function sourceOf(image: Image | Index, options: MeasureOptions): Promise<ImageSource> {
   if (image.place !== undefined) return placedSource(image.place, await image.manifest(options));
-  const manifests = new Map<string, Manifest>();
-  const blobs = new Map<Digest, SourceBlob>();
-  const rest = image.kind === 'index' ? image.rest : undefined;
-  const root = await gather(image, { manifests, blobs, rest }, options);
+  const gathered: Gathered = { manifests: new Map(), blobs: new Map(), places: new Map() };
+  const { manifests, blobs, places } = gathered;
+  const root = await gather(image, gathered, options);
   const repository = readOnlyRepository({
-    name: rest?.repository.name ?? 'image',
+    name: (image.kind === 'index' ? image.rest?.repository.name : undefined) ?? 'image',
     blobs: {
       stat: async (digest, read) =>
-        blobs.get(digest)?.descriptor ?? rest?.repository.blobs.stat(digest, read),
+        blobs.get(digest)?.descriptor ?? places.get(digest)?.repository.blobs.stat(digest, read),
       open(blob) {
         const digest = typeof blob === 'string' ? blob : blob.digest;
-        return blobs.get(digest)?.content ?? rest?.repository.blobs.open(blob) ?? missing(digest);
+        const place = places.get(digest);
+        return blobs.get(digest)?.content ?? place?.repository.blobs.open(blob) ?? missing(digest);
       },
     },
     manifests: {
       resolve: async (reference, read) =>
-        manifests.get(reference)?.descriptor ?? rest?.repository.manifests.resolve(reference, read),
+        manifests.get(reference)?.descriptor ??
+        places.get(reference)?.repository.manifests.resolve(reference, read),
       async get(reference, read) {
-        const found = manifests.get(reference) ?? (await rest?.repository.manifests.get(reference, read));
-        if (found === undefined)
+        const known = manifests.get(reference);
+        if (known !== undefined) return known;
+        const place = places.get(reference);
+        const found = await place?.repository.manifests.get(reference, read);
+        if (place === undefined || found === undefined)
           throw new NotFoundError('MANIFEST_UNKNOWN', `the image has no manifest ${reference}`);
+        addPlaced(place, found, gathered);
         return found;
       },
     },
     tags: { async *list() {} },
     async *referrers() {},
   });
-  const restOrigin = rest && originOfPlace(rest);
-  return { repository, root, originOf: (digest) => blobs.get(digest)?.origin ?? restOrigin };
+  const originOf = (digest: Digest): LayerOrigin | undefined => {
+    const place = places.get(digest);
+    return blobs.get(digest)?.origin ?? (place && originOfPlace(place));
+  };
+  return { repository, root, originOf };
 }
 
 /** Returns the repositories that are known to have layers of a view, without reading any. */
@@ -69,7 +80,7 @@ export async function originsOf(
 ): Promise<readonly LayerOrigin[]> {
   if (image.place !== undefined) return [originOfPlace(image.place) ?? []].flat();
   if (image.kind === 'image') return (await image.layers(options)).flatMap(({ origin }) => origin ?? []);
-  const children = await image.children(options);
+  const children = await madeChildren(image, options);
   const rest = image.rest === undefined ? undefined : originOfPlace(image.rest);
   return [rest ?? [], ...(await Promise.all(children.map((child) => originsOf(child, options))))].flat();
 }
@@ -124,10 +135,11 @@ function missing(digest: Digest): Content {
 
 /** The content of a view that the program made or changed. */
 interface Gathered {
+  /** The manifests in memory. */
   readonly manifests: Map<string, Manifest>;
   readonly blobs: Map<Digest, SourceBlob>;
-  /** The place of the unchanged images and entries of a changed index. */
-  readonly rest: ViewPlace | undefined;
+  /** The places of all other content, by its digest. */
+  readonly places: Map<string, ViewPlace>;
 }
 
 async function gather(
@@ -135,22 +147,40 @@ async function gather(
   gathered: Gathered,
   options: MeasureOptions,
 ): Promise<Descriptor> {
-  const { manifests, blobs, rest } = gathered;
+  const { blobs, manifests } = gathered;
   const manifest = await image.manifest(options);
-  manifests.set(manifest.descriptor.digest, manifest);
+  const { descriptor } = manifest;
+  if (image.place !== undefined) {
+    addPlaced(image.place, manifest, gathered);
+    return descriptor;
+  }
+  manifests.set(descriptor.digest, manifest);
   if (image.kind === 'index') {
-    const children = await image.children(options);
-    const others = children.filter(
-      ({ place }) => place === undefined || place.repository !== rest?.repository,
-    );
-    for (const child of others) await gather(child, gathered, options);
-    return manifest.descriptor;
+    const { rest } = image;
+    if (rest !== undefined) addContent(rest, manifest, gathered);
+    for (const child of await madeChildren(image, options)) await gather(child, gathered, options);
+    return descriptor;
   }
   const { config } = (await image.manifest(options)).body;
   blobs.set(config.digest, { descriptor: config, content: bytesContent(await image.rawConfig(options)) });
   for (const layer of await image.layers(options)) {
-    const descriptor = await layer.descriptor(options);
-    blobs.set(descriptor.digest, { descriptor, content: layer.compressed(), origin: layer.origin });
+    const blob = await layer.descriptor(options);
+    blobs.set(blob.digest, { descriptor: blob, content: layer.compressed(), origin: layer.origin });
   }
-  return manifest.descriptor;
+  return descriptor;
+}
+
+/** Adds a manifest of a place. Its content stays there, and only a copy that needs it reads it. */
+function addPlaced(place: ViewPlace, manifest: Manifest, gathered: Gathered): void {
+  gathered.manifests.set(manifest.descriptor.digest, manifest);
+  addContent(place, manifest, gathered);
+}
+
+function addContent(place: ViewPlace, { body }: Manifest, gathered: Gathered): void {
+  for (const child of children(body)) {
+    if (!gathered.places.has(child.digest)) gathered.places.set(child.digest, place);
+    // A copy reads an inlined manifest from its descriptor, and asks for its content next.
+    const inlined = isManifestType(child.mediaType) ? inlineData(child) : undefined;
+    if (inlined !== undefined) addPlaced(place, parseManifest(inlined, child), gathered);
+  }
 }

@@ -21,7 +21,7 @@ export interface Root {
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#indexjson-file
  */
 export class LayoutIndex {
-  readonly #json: Readonly<Record<string, unknown>>;
+  #json: Readonly<Record<string, unknown>>;
   #entries: readonly Entry[];
 
   private constructor(json: Readonly<Record<string, unknown>>, entries: readonly Entry[]) {
@@ -103,6 +103,12 @@ export class LayoutIndex {
       this.#entries = [...this.#entries, annotated(entry, undefined)];
     }
     return true;
+  }
+
+  /** Takes over everything that another file has. */
+  replace(other: LayoutIndex): void {
+    this.#json = other.#json;
+    this.#entries = other.#entries;
   }
 
   /** Removes all entries of the manifest. */

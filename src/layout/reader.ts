@@ -1,5 +1,5 @@
 import { blobFileContent, blobSize } from '../blobfile/blob-file.ts';
-import { ContentError, NotFoundError } from '../errors.ts';
+import { ContentError, NotFoundError, UnsupportedError } from '../errors.ts';
 import { lookAt } from '../files/files.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -20,6 +20,11 @@ export interface LayoutRepository extends Repository {
   roots(options?: SignalOptions): Promise<readonly Descriptor[]>;
   /** Returns index.json byte for byte, as an index manifest. */
   index(options?: SignalOptions): Promise<Manifest>;
+  /**
+   * Replaces index.json by an index, whose content has to be in the layout; `commit` writes it.
+   * @throws UNSUPPORTED when the layout was opened for reading
+   */
+  replaceIndex(index: Manifest): Promise<void>;
 }
 
 /** Throws NAME_UNKNOWN when nothing exists at the path, MANIFEST_INVALID when it is not a layout. */
@@ -58,5 +63,12 @@ export async function openReader(folder: string): Promise<LayoutRepository> {
     },
     referrers: (subject, options) => manifests.referrers(subject, options),
   });
-  return { ...repository, roots: async () => index.roots, index: () => readIndexManifest(folder) };
+  return {
+    ...repository,
+    roots: async () => index.roots,
+    index: () => readIndexManifest(folder),
+    async replaceIndex() {
+      throw new UnsupportedError('write', `${folder} is open for reading`);
+    },
+  };
 }

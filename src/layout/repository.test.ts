@@ -59,6 +59,24 @@ async function indexOfLayout(path: string): Promise<{ manifests: (Descriptor & R
 const refName = 'org.opencontainers.image.ref.name';
 
 describe('a layout that is written', () => {
+  it('index.json is replaced as a whole, with its other members, and a reader cannot replace it', async (test) => {
+    const path = await newPath(test);
+    const layers = [blobOf('layer')];
+    await writeTo(path, async (layout) => {
+      const image = await giveImage(layout, { layers }, 'v1');
+      const index = indexOf([{ ...image.descriptor, annotations: { [refName]: 'v2' } }]);
+      await layout.replaceIndex(index);
+    });
+    const { manifests } = await indexOfLayout(path);
+    assert.deepEqual(
+      manifests.map(({ annotations }) => annotations),
+      [{ [refName]: 'v2' }],
+    );
+    const reader = await openLayout(path, { mode: 'read' });
+    assert.deepEqual(await listOf(reader.tags.list()), ['v2']);
+    await failsWith(reader.replaceIndex(await reader.index()), 'UNSUPPORTED');
+  });
+
   it('a committed layout is visible to readers, with nothing beside it', async (test) => {
     const path = await newPath(test);
     const layer = blobOf('layer');

@@ -8,6 +8,7 @@ import { checkBlobs, checkBytes, refuseCreateOnly } from '../store/admission.ts'
 import type { Blobs, ListOptions, Manifests } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
 import { startAlgorithm, writeBlob } from '../store/write.ts';
+import { LayoutIndex } from './index-file.ts';
 import { readIndexManifest } from './marker.ts';
 import type { LayoutRepository } from './reader.ts';
 import { type SessionOptions, WriteSession } from './session.ts';
@@ -35,6 +36,7 @@ export async function openWriter(folder: string, options: SessionOptions): Promi
     referrers: (subject, options) => manifests.referrers(subject, options, session.untagged),
     roots: async () => index.roots,
     index: () => readIndexManifest(folder),
+    replaceIndex: async ({ bytes }) => index.replace(LayoutIndex.parse(bytes)),
     commit: (options) => session.commit(options),
     [Symbol.asyncDispose]: () => session.dispose(),
   };

@@ -214,7 +214,7 @@ const architectures: ReadonlyMap<string, readonly [string, string?]> = new Map([
 ]);
 
 /** Returns one spelling for each platform. Leaves out the default variant of an architecture, except for arm's v7. */
-function normalize(platform: Platform): Platform {
+export function normalize(platform: Platform): Platform {
   const os = platform.os.toLowerCase();
   const said = platform.architecture.toLowerCase();
   const [architecture, implied] = architectures.get(said) ?? [said];

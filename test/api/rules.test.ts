@@ -136,6 +136,7 @@ describe('the order of arguments', () => {
       'copyRepository',
       'diff',
       'edit',
+      'editIndex',
       'pull',
       'push',
       'pushImage',

@@ -31,6 +31,8 @@ export async function publish(hosts: Hosts): Promise<void> {
   await store(hosts, 'registry-1.docker.io', 'library/alpine', ['3.19'], base);
   const based = mapImages(base, (image) => image.withConfig({ user: '65532' }));
   await store(hosts, 'ghcr.io', 'acme/based', ['1'], based);
+  for (const part of ['amd64', 'arm64'])
+    await store(hosts, 'ghcr.io', 'acme/parts', [part], await makeImage('part', part));
 }
 
 async function store(
@@ -38,10 +40,10 @@ async function store(
   host: string,
   name: string,
   tags: readonly string[],
-  index: Index,
+  image: Image | Index,
 ): Promise<void> {
   const { registry } = await hosts.registry(host);
-  const { repository, root } = await imageSource(index);
+  const { repository, root } = await imageSource(image);
   await copyImage(repository, root.digest, registry.repository(name, { actions: ['pull', 'push'] }), {
     tags,
   });

@@ -53,4 +53,32 @@ describe('changed images and other programs', needs('podman', 'skopeo', 'crane')
       assert.deepEqual(await findings(at, reference), []);
     }
   });
+
+  it('podman pulls an image of a made index, skopeo and crane read the index, and gantry finds no fault', async (test) => {
+    const at = await stage(test);
+    const { client, host } = at;
+    const layers = [await tarOf(file('a', 'one'))];
+    await put(at, 'one', imageOf({ layers, config: { author: 'one' } }));
+    await put(at, 'other', imageOf({ family: 'docker', layers, config: { architecture: 'arm64' } }));
+    const index = `${host}/made:1`;
+    await client.appendIndex([`${host}/one:1`, `${host}/other:1`], { to: index });
+    await client.editIndex(index, (view) => view.withoutPlatforms(['linux/arm64']), { to: `${host}/made:2` });
+    await client.appendIndex([`${host}/one:1`, `${host}/other:1`], {
+      to: `${host}/made:3`,
+      mediaType: 'application/vnd.docker.distribution.manifest.list.v2+json',
+    });
+    await using podman = await openPodman();
+    for (const tag of ['1', '2', '3']) {
+      const reference = `${host}/made:${tag}`;
+      await podman('pull', '--quiet', '--tls-verify=false', '--arch=amd64', reference);
+      await output('skopeo', [
+        'inspect',
+        '--tls-verify=false',
+        '--override-arch=amd64',
+        `docker://${reference}`,
+      ]);
+      await output('crane', ['validate', '--remote', reference]);
+      assert.deepEqual(await findings(at, reference), []);
+    }
+  });
 });

@@ -133,7 +133,7 @@ export interface EntryForm {
 
 /** Stores an index with its images under the tag `1`. */
 export async function putIndex(
-  at: Stage,
+  at: { readonly registry: { readonly registry: Registry } },
   name: string,
   entries: readonly EntryForm[],
   members: Readonly<Record<string, unknown>> = {},

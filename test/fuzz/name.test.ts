@@ -1,6 +1,7 @@
 import { describe } from 'node:test';
 import { parseDigest } from '../../src/spec/digest.ts';
 import { parsePlatform } from '../../src/spec/platform.ts';
+import { parsePlatformPattern } from '../../src/spec/platform-pattern.ts';
 import { parseReference, parseRegistry } from '../../src/spec/reference.ts';
 import { safeName } from '../../src/tar/name.ts';
 import { parseOperation } from '../../src/wire/route.ts';
@@ -47,6 +48,8 @@ describe('fuzz: digest', () => {
 describe('fuzz: platform', () => {
   const pieces = ['linux', '/', 'amd64', 'arm', 'v7', ':', '10.0.17763', 'unknown', ' ', '.', 'V', '+win32k'];
   fuzz('platform', grammar(...pieces), (text) => parsePlatform(text));
+  fuzz('platform pattern', grammar(...pieces), (text) => parsePlatformPattern(text));
+  standsPathological('platform pattern', pieces, (text) => parsePlatformPattern(text));
   standsPathological('platform', pieces, (text) => parsePlatform(text));
 });
 

@@ -70,7 +70,7 @@ async function started(test: TestContext, scene: Scene, met: () => void): Promis
 describe('after a fault', { concurrency: 2 }, () => {
   for (const scene of answerScenes) {
     it(`lingers-after-cut-push: nothing holds the process after ${scene.name}`, {
-      timeout: 300_000,
+      timeout: 600_000,
     }, async (test) => {
       const played = named.filter(({ asks }) => asks === 'bodies' || (asks === 'heads' && !scene.bodies));
       const report = await playInTurn(test, scene, played);

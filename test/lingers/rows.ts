@@ -56,6 +56,25 @@ export const lines: Readonly<Record<string, readonly Line[]>> = {
     { words: ({ host }) => ['convert', '--compression', 'none', `${host}/app:1`], asks: 'bodies' },
   ],
   mutate: [{ words: ({ host }) => ['mutate', '-u', '5', `${host}/app:1`], asks: 'bodies' }],
+  'index create': [
+    {
+      words: ({ host, other }) => ['index', 'create', `${host}/app:1`, '-t', `${other}/made:1`],
+      asks: 'bodies',
+    },
+  ],
+  'index append': [
+    { words: ({ host, layout }) => ['index', 'append', layout, '-m', `${host}/app:1`], asks: 'bodies' },
+  ],
+  'index remove': [
+    {
+      words: ({ host }) => ['index', 'remove', `${host}/app:1`, '--platform', 'linux/amd64'],
+      asks: 'bodies',
+    },
+  ],
+  'index filter': [
+    { words: ({ host }) => ['index', 'filter', `${host}/app:1`, '--platform', 'linux'], asks: 'bodies' },
+  ],
+  'index list': [{ words: ({ host }) => ['index', 'list', `${host}/app:1`], asks: 'bodies' }],
   digest: [{ words: ({ host }) => ['digest', `${host}/app:1`], asks: 'heads' }],
   inspect: [{ words: ({ host }) => ['inspect', `${host}/app:1`], asks: 'bodies' }],
   manifest: [{ words: ({ host }) => ['manifest', `${host}/app:1`], asks: 'bodies' }],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isGantryError, TransportError } from '../../src/errors.ts';
 import { collect } from '../../src/flow/collect.ts';
-import { createIndex } from '../../src/image/image-index.ts';
+import { createIndex } from '../../src/image/create-index.ts';
 import { parseJson } from '../../src/json/parse.ts';
 import { failsWith, giveImage, imageOf, listOf } from '../../src/testing/contract/sample.ts';
 import type { HttpResponse, Middleware } from '../../src/wire/message.ts';

@@ -1,7 +1,8 @@
 import { bytesContent } from '../../src/flow/content.ts';
 import { createImage } from '../../src/image/create.ts';
+import { createIndex } from '../../src/image/create-index.ts';
 import type { Image } from '../../src/image/image.ts';
-import { createIndex, type Index } from '../../src/image/image-index.ts';
+import type { Index } from '../../src/image/image-index.ts';
 import { createLayer, type Layer } from '../../src/image/layer.ts';
 import type { Platform } from '../../src/spec/platform.ts';
 import type { Middleware } from '../../src/wire/message.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { digestOf } from '../../src/flow/hash.ts';
-import { createIndex } from '../../src/image/image-index.ts';
+import { createIndex } from '../../src/image/create-index.ts';
 import { parseManifest } from '../../src/json/manifest.ts';
 import type { Repository } from '../../src/store/contract.ts';
 import { blobOf, failsWith, give, giveImage, indexOf, read } from '../../src/testing/contract/sample.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CopyEvent } from '../../src/copy/events.ts';
 import { bytesContent } from '../../src/flow/content.ts';
-import { createIndex } from '../../src/image/image-index.ts';
+import { createIndex } from '../../src/image/create-index.ts';
 import { createLayer, type Layer } from '../../src/image/layer.ts';
 import { MediaType } from '../../src/spec/media-type.ts';
 import { blobOf, brokenContent, failsWith, give } from '../../src/testing/contract/sample.ts';

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import type { CopyEvent } from '../../src/copy/events.ts';
 import { digestOf } from '../../src/flow/hash.ts';
-import { createIndex } from '../../src/image/image-index.ts';
+import { createIndex } from '../../src/image/create-index.ts';
 import { createStreamLayer, type StreamLayer } from '../../src/image/stream-layer.ts';
 import { failsWith, noise, read } from '../../src/testing/contract/sample.ts';
 import { headerValue } from '../../src/wire/headers.ts';

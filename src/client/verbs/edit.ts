@@ -4,9 +4,10 @@ import type { EditedImage, EditOptions, ImageChange } from '../edit.ts';
 import type { LayerSource } from '../layers/open-layers.ts';
 import type { Place } from '../place.ts';
 import type { RebaseOptions } from '../rebase.ts';
+import type { IndexVerbs } from './indexes.ts';
 
 /** The verbs of a client that change and make images. */
-export interface EditVerbs {
+export interface EditVerbs extends IndexVerbs {
   /**
    * Changes an image at any place, by default in place. `change` is called for each image, once for every image of an
    * index. gantry sends only content that the destination does not have. A change that changes nothing keeps the digest.

@@ -11,7 +11,8 @@ import type { Image } from '../image.ts';
 import type { Index, IndexView } from '../image-index.ts';
 import { changed } from './changeable.ts';
 import { editDocuments, familyEdits, type ImageDocuments, refuseArtifact } from './documents.ts';
-import { editIndex, type MapImagesOptions, mapImagesShape, mapIndexes } from './map-images.ts';
+import { editIndexDocument } from './index-document.ts';
+import { type MapImagesOptions, mapImagesShape, mapIndexes } from './map-images.ts';
 import { layersIn, layerTypeIn } from './steps.ts';
 
 /** Members of one manifest that docker's format has no place for, and that a conversion leaves out. */
@@ -116,7 +117,7 @@ export function convertedIndex(
   const lost = family === 'docker' ? lossesOf(body, listed('manifests', body.manifests)) : [];
   report(lost, onLoss);
   const edits = [{ path: ['mediaType'] as const, value: mediaType }, ...lost.map(removal)];
-  return editIndex(manifest, edits, { mediaType });
+  return editIndexDocument(manifest, edits, { mediaType });
 }
 
 /** Refuses entries that docker's lists cannot hold. */

@@ -11,7 +11,8 @@ import type { IndexView } from '../image-index.ts';
 import type { Layer } from '../layer.ts';
 import { changed } from './changeable.ts';
 import { editDocuments, refuseArtifact } from './documents.ts';
-import { editIndex, type IndexContext } from './map-images.ts';
+import { editIndexDocument } from './index-document.ts';
+import type { IndexContext } from './map-images.ts';
 
 /**
  * Writes the content of config and layers of at most `most` bytes into their descriptors, as base64, and removes it from the
@@ -46,7 +47,7 @@ export async function inlinedEntries(
     const child = size <= most ? await childOf(digest) : undefined;
     if (child !== undefined || size > most) edits.push(dataEdit(['manifests', at], child?.bytes));
   }
-  return editIndex(index, edits);
+  return editIndexDocument(index, edits);
 }
 
 async function smallLayer(

@@ -1,8 +1,7 @@
 import { ContentError } from '../../errors.ts';
-import { editJson, type JsonChange } from '../../json/edit.ts';
-import { manifestOfBytes } from '../../json/make-manifest.ts';
+import type { JsonChange } from '../../json/edit.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
-import { type Algorithm, computableAlgorithm, type Digest } from '../../spec/digest.ts';
+import type { Digest } from '../../spec/digest.ts';
 import type { ImageConfig } from '../../spec/image-config.ts';
 import type { Manifest } from '../../spec/manifest.ts';
 import { isConfigType } from '../../spec/media-type.ts';
@@ -13,8 +12,10 @@ import { aView } from '../../store/checks.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { Image } from '../image.ts';
 import type { Index, IndexView } from '../image-index.ts';
+import { changeableIndex } from './changeable-index.ts';
 import { nullableText } from './config-edit.ts';
 import { contentEdits } from './documents.ts';
+import { editIndexDocument } from './index-document.ts';
 
 /** Settings of `mapImages`. */
 export interface MapImagesOptions {
@@ -82,12 +83,23 @@ export function mapIndexes(
     known ??= await mapIndex(index, change, options, { depth: 0, read, finish });
     return known;
   };
-  return {
+  return mappedView(index, mapped);
+}
+
+/** Returns the view of a changed index. Its unchanged images are still in their place. */
+function mappedView(index: Index, mapped: (read?: SignalOptions) => Promise<Mapped>): Index {
+  const rest = index.place ?? index.rest;
+  const children = async (read?: SignalOptions) => (await mapped(read)).children;
+  return changeableIndex({
     kind: 'index',
-    rest: index.place ?? index.rest,
+    rest,
     manifest: async (read) => (await mapped(read)).manifest,
-    children: async (read) => (await mapped(read)).children,
-  };
+    children,
+    made: async (read) =>
+      (await children(read)).filter(
+        ({ place }) => place === undefined || place.repository !== rest?.repository,
+      ),
+  });
 }
 
 interface Mapped {
@@ -139,7 +151,7 @@ async function mapIndex(
     ...[...changed.values()].map((child) => [child.descriptor.digest, child] as const),
   ]);
   const childOf = async (one: Digest): Promise<Manifest | undefined> => all.get(one)?.view.manifest(read);
-  const manifest = await finish(editIndex(root, edits), { before: digest, childOf });
+  const manifest = await finish(editIndexDocument(root, edits), { before: digest, childOf });
   const kept = new Set(manifest.body.manifests.map((entry) => entry.digest));
   return { manifest, children: [...kept].flatMap((one) => all.get(one)?.view ?? []) };
 }
@@ -162,13 +174,8 @@ async function changeView(
     return isConfigType(body.config.mediaType) ? change(view) : view;
   }
   const inner = { ...options, annotations: undefined };
-  const { manifest, children } = await mapIndex(view, change, inner, { ...walk, depth: walk.depth + 1 });
-  return {
-    kind: 'index',
-    rest: view.place ?? view.rest,
-    manifest: async () => manifest,
-    children: async () => children,
-  };
+  const mapped = await mapIndex(view, change, inner, { ...walk, depth: walk.depth + 1 });
+  return mappedView(view, async () => mapped);
 }
 
 /** Returns the edits of the entries of changed images: digest, size, and other members that differ. */
@@ -226,30 +233,3 @@ function attestationEdits(
 
 /** BuildKit's annotation of an attestation, with the digest of the image that it is about. */
 const referenceDigest = 'vnd.docker.reference.digest';
-
-/** Edits of an index itself. */
-export interface IndexEdit {
-  /**
-   * The media type of the index, when the edits change it.
-   * @defaultValue its type before
-   */
-  readonly mediaType?: string | undefined;
-  /**
-   * The algorithm of the digest of the index.
-   * @defaultValue that of its digest before
-   */
-  readonly algorithm?: Algorithm | undefined;
-}
-
-/** Edits the document of an index. Without an effect, its bytes stay. */
-export function editIndex(
-  { bytes, descriptor }: IndexView,
-  edits: readonly JsonChange[],
-  { mediaType = descriptor.mediaType, algorithm = computableAlgorithm(descriptor.digest) }: IndexEdit = {},
-): IndexView {
-  const { digest } = descriptor;
-  const edited = editJson(bytes, edits, { what: `manifest ${digest}` });
-  const { body, ...manifest } = manifestOfBytes(edited, mediaType, algorithm);
-  if (body.kind === 'index') return { ...manifest, body };
-  throw new ContentError('MANIFEST_INVALID', `the changed manifest of ${digest} is no index`);
-}
