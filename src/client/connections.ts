@@ -153,7 +153,8 @@ async function openDaemonOf({
   timeouts,
 }: ConnectionOptions): Promise<Engine> {
   const { openEngine } = await import('../daemon/engine.ts');
-  return openEngine({ host, userAgent, onWire, connectWithin: timeouts?.connect, clock: timeouts?.clock });
+  const { connect: connectWithin, answer, clock } = timeouts ?? {};
+  return openEngine({ host, userAgent, onWire, connectWithin, answer, clock });
 }
 
 function closedError(host: string): TransportError {

@@ -1,5 +1,6 @@
 import type { Engine } from '../daemon/engine.ts';
 import { InputError, NotFoundError } from '../errors.ts';
+import type { WorkLedger } from '../flow/work.ts';
 import { formatPlatform, type Platform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
@@ -18,13 +19,13 @@ interface DaemonDestination {
 export async function openDaemonDestination(
   connections: Connections,
   { name }: DaemonPlace,
-  options: SignalOptions,
+  { works, signal }: SignalOptions & { readonly works: WorkLedger },
 ): Promise<DaemonDestination> {
   const { nameToLoad } = await import('../daemon/image-name.ts');
   const { registry, repository, tag } = nameToLoad(name);
   const { createLoad } = await import('../daemon/load.ts');
   const engine = await connections.daemon();
-  const opened = await createLoad(engine, { registry, repository }, { signal: options.signal });
+  const opened = await createLoad(engine, { registry, repository }, works, { signal });
   return { repository: opened, tags: [tag] };
 }
 

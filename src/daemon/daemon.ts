@@ -3,7 +3,6 @@ import { NotFoundError } from '../errors.ts';
 import { createWorkLedger, type WorkObserver } from '../flow/work.ts';
 import {
   signal as abortSignal,
-  amount,
   arrayOf,
   callback,
   checkArgument,
@@ -22,7 +21,7 @@ import { createLoad } from './load.ts';
 import { type SaveImageOptions, saveImage } from './save.ts';
 
 /** Settings of `openDaemon`. */
-export interface DaemonOptions extends DaemonLineOptions {
+export interface DaemonOptions extends Pick<DaemonLineOptions, 'userAgent' | 'onWire'> {
   /**
    * The address: `unix:///var/run/docker.sock` or `tcp://HOST:PORT`.
    * @defaultValue DOCKER_HOST, docker's context, or the first default socket that exists
@@ -41,13 +40,17 @@ export interface DaemonImageOptions extends SaveImageOptions {
   readonly onWork?: WorkObserver | undefined;
 }
 
+/** Settings of `Daemon.load`. */
+export interface DaemonLoadOptions extends SignalOptions {
+  /** Receives the progress of the daemon after it has all bytes, as far as the daemon tells it. */
+  readonly onWork?: WorkObserver | undefined;
+}
+
 const shape: Shape<DaemonOptions> = {
   host: text,
   env: object,
-  connectWithin: amount,
   userAgent: text,
   onWire: callback,
-  clock: object,
 };
 const imageShape: Shape<DaemonImageOptions> = {
   platforms: arrayOf(aPlatform),
@@ -55,6 +58,7 @@ const imageShape: Shape<DaemonImageOptions> = {
   onWork: callback,
   signal: abortSignal,
 };
+const loadShape: Shape<DaemonLoadOptions> = { onWork: callback, signal: abortSignal };
 const signalShape: Shape<SignalOptions> = { signal: abortSignal };
 
 /** A docker daemon, or podman behind its socket. */
@@ -74,7 +78,7 @@ export interface Daemon extends AsyncDisposable {
    * several images; disposing it before leaves nothing in the daemon.
    * @throws INVALID_REFERENCE or NAME_INVALID for a malformed name
    */
-  load(repository: string, options?: SignalOptions): Promise<Repository>;
+  load(repository: string, options?: DaemonLoadOptions): Promise<Repository>;
 }
 
 /**
@@ -106,10 +110,10 @@ export async function openDaemon(options: DaemonOptions = {}): Promise<Daemon> {
       if (archive !== undefined) return archive;
       throw new NotFoundError('MANIFEST_UNKNOWN', `${engine.name} has no image ${name}`);
     },
-    async load(repository, own = {}) {
+    async load(repository, { onWork, ...own } = {}) {
       checkArgument('load', 'repository', repository, text);
-      checkOptions('load', own, signalShape);
-      return createLoad(engine, parseRepository(repository), own);
+      checkOptions('load', { onWork, ...own }, loadShape);
+      return createLoad(engine, parseRepository(repository), createWorkLedger(onWork), own);
     },
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };

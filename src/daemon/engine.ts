@@ -2,13 +2,14 @@ import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { type Content, emptyContent } from '../flow/content.ts';
 import { createSingleFlight } from '../flow/single-flight.ts';
+import { type ObjectField, readMap } from '../json/field.ts';
 import { parseJson } from '../json/parse.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HttpResponse, Send } from '../wire/message.ts';
 import { commonVersion } from './api-version.ts';
 import { type Endpoint, findEndpoint } from './endpoint.ts';
-import { type DaemonFacts, factsOf } from './facts.ts';
+import { type DaemonFacts, readFacts } from './facts.ts';
 import { type Doing, nonsense, refused, unreachable } from './failure.ts';
 import { type DaemonLineOptions, openDaemonLine } from './line.ts';
 
@@ -35,8 +36,11 @@ export interface Engine extends AsyncDisposable {
    * @throws NAME_UNKNOWN for a 404, and other errors for an answer from 400 on, each with the daemon's words
    */
   send(request: EngineRequest): Promise<HttpResponse>;
-  /** As `send`, for a small JSON document. */
-  ask(request: EngineRequest): Promise<unknown>;
+  /**
+   * As `send`, for a small JSON object, which `read` reads.
+   * @throws UNEXPECTED_ANSWER when it is no JSON, or lacks a member that `read` needs
+   */
+  ask<T>(request: EngineRequest, read: (object: ObjectField) => T): Promise<T>;
 }
 
 /** Settings of `openEngine`. */
@@ -68,11 +72,12 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     const query = new URLSearchParams(request.query).toString();
     return exchange(`/v${apiVersion}${request.path}${query === '' ? '' : `?${query}`}`, request);
   };
-  const ask = async (request: EngineRequest): Promise<unknown> =>
-    parseAnswer(name, request, await send(request));
+  const ask = async <T>(request: EngineRequest, read: (object: ObjectField) => T): Promise<T> =>
+    parseAnswer(name, request, await send(request), read);
   const askFacts = async (signal: AbortSignal): Promise<DaemonFacts> => {
     const request = { method: 'GET', path: '/info', doing: 'describe itself', signal } as const;
-    return factsOf(await ask(request), await version({ signal }));
+    const facts = await ask(request, readFacts);
+    return { ...facts, ...(await version({ signal })) };
   };
   return {
     name,
@@ -112,11 +117,16 @@ async function askVersion(exchange: Exchange, name: string, signal: AbortSignal)
   return { engine: isPodman ? 'podman' : 'docker', apiVersion };
 }
 
-async function parseAnswer(name: string, request: EngineRequest, { body }: HttpResponse): Promise<unknown> {
+async function parseAnswer<T>(
+  name: string,
+  request: EngineRequest,
+  { body }: HttpResponse,
+  read: (object: ObjectField) => T,
+): Promise<T> {
   const what = `the answer of ${name} to ${request.method} ${request.path}`;
   const bytes = await collect(body, { limit: answerLimit, what });
   try {
-    return parseJson(bytes, { what });
+    return read(readMap({ value: parseJson(bytes, { what }), what: 'it', path: '' }));
   } catch (error) {
     if (!isGantryError(error, 'MANIFEST_INVALID')) throw error;
     throw nonsense(name, request, error);

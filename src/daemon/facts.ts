@@ -1,4 +1,4 @@
-import { type Field, member, optional, readArray, readMap, readString } from '../json/field.ts';
+import { type Field, member, type ObjectField, optional, readArray, readString } from '../json/field.ts';
 import type { Platform } from '../spec/platform.ts';
 
 /** The facts about a daemon that decide what it takes and gives. */
@@ -21,14 +21,12 @@ export interface DaemonFacts {
 const containerdDriver = 'io.containerd.snapshotter.v1';
 
 /** Reads the description that a daemon gives of itself. */
-export function factsOf(info: unknown, known: Pick<DaemonFacts, 'engine' | 'apiVersion'>): DaemonFacts {
-  const map = readMap({ value: info, what: 'the description of the daemon', path: '' });
-  const rows = optional(map, 'DriverStatus', (field) => readArray(field, readWords)) ?? [];
+export function readFacts(info: ObjectField): Pick<DaemonFacts, 'store' | 'platform'> {
+  const rows = optional(info, 'DriverStatus', (field) => readArray(field, readWords)) ?? [];
   const isContainerd = rows.some(([key, value]) => key === 'driver-type' && value === containerdDriver);
   return {
-    ...known,
     store: isContainerd ? 'containerd' : 'classic',
-    platform: platformOfHost(readString(member(map, 'OSType')), readString(member(map, 'Architecture'))),
+    platform: platformOfHost(readString(member(info, 'OSType')), readString(member(info, 'Architecture'))),
   };
 }
 

@@ -86,11 +86,11 @@ export function reported(name: string, doing: string, words: string): ResponseEr
   return new ResponseError('UNEXPECTED_ANSWER', `${name} could not ${doing}: ${shortened(words)}`);
 }
 
-/** Returns the error for an answer that is no JSON. */
-export function nonsense(name: string, { method, path }: Doing, cause: unknown): ResponseError {
+/** Returns the error for an answer in which gantry finds no JSON, or not the needed members. */
+export function nonsense(name: string, { method, path }: Doing, cause: GantryError): ResponseError {
   return new ResponseError(
     'UNEXPECTED_ANSWER',
-    `${name} answers ${method} ${path} with something that is not JSON: this is no docker daemon`,
+    `${name} does not answer ${method} ${path} as a docker daemon: ${cause.message}`,
     { cause },
   );
 }

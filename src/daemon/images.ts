@@ -1,7 +1,16 @@
 import { isGantryError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
 import { readDigest } from '../json/descriptor.ts';
-import { type Field, member, optional, readArray, readBoolean, readMap, readString } from '../json/field.ts';
+import {
+  type Field,
+  member,
+  type ObjectField,
+  optional,
+  readArray,
+  readBoolean,
+  readMap,
+  readString,
+} from '../json/field.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { isAtLeast } from './api-version.ts';
@@ -29,22 +38,21 @@ export async function findImage(
   // From this version on, a containerd store says which images of an index it has.
   const listsManifests = facts.store === 'containerd' && isAtLeast(facts.apiVersion, '1.48');
   try {
-    const answer = await engine.ask({
+    const request = {
       method: 'GET',
       path: `/images/${inPath(name)}/json`,
       query: listsManifests ? { manifests: '1' } : {},
       doing: `look at ${name}`,
       signal: options.signal,
-    });
-    return readImage(answer, facts, listsManifests);
+    } as const;
+    return await engine.ask(request, (image) => readImage(image, facts, listsManifests));
   } catch (error) {
     if (isGantryError(error, 'NAME_UNKNOWN')) return undefined;
     throw error;
   }
 }
 
-function readImage(answer: unknown, { store }: DaemonFacts, listsManifests: boolean): DaemonImage {
-  const map = readMap({ value: answer, what: 'the description of the image', path: '' });
+function readImage(map: ObjectField, { store }: DaemonFacts, listsManifests: boolean): DaemonImage {
   const id = member(map, 'Id');
   const text = readString(id);
   const size = member(map, 'Size').value;

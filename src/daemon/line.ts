@@ -20,6 +20,11 @@ export interface DaemonLineOptions {
    * @defaultValue 'gantry'
    */
   readonly userAgent?: string | undefined;
+  /**
+   * Milliseconds for the answer to a question. A load and a save have an hour.
+   * @defaultValue 60000
+   */
+  readonly answer?: number | undefined;
   /** Receives every request and response. */
   readonly onWire?: WireObserver | undefined;
   /**
@@ -41,7 +46,7 @@ export const longSilence: number = 60 * 60 * 1000;
  */
 export function openDaemonLine(
   { base, socket, tls }: Endpoint,
-  { connectWithin, userAgent = 'gantry', onWire, clock }: DaemonLineOptions = {},
+  { connectWithin, userAgent = 'gantry', answer, onWire, clock }: DaemonLineOptions = {},
 ): Transport {
   const transport =
     socket === undefined
@@ -49,7 +54,7 @@ export function openDaemonLine(
       : createLocalTransport(socket, { connectWithin });
   const named = withUserAgent(userAgent)(transport.send);
   const logged = onWire === undefined ? named : log({ observe: onWire, clock })(named);
-  const timed = timeout({ progress: longSilence, clock })(logged);
+  const timed = timeout({ answer, progress: longSilence, clock })(logged);
   return {
     send: (request) => timed({ ...request, url: `${base}${request.url}` }),
     close: () => transport.close(),

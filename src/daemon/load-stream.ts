@@ -4,7 +4,7 @@ import { type Prefetched, prefetch } from '../flow/prefetch.ts';
 import type { ProgressObserver } from '../store/blob-progress.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { type TarFileWithBody, writeTar } from '../tar/write.ts';
-import { readAnswer } from './answer.ts';
+import { answeredEarly, readAnswer } from './answer.ts';
 import type { Engine } from './engine.ts';
 import { longSilence } from './line.ts';
 
@@ -18,6 +18,12 @@ export interface AddFileOptions extends SignalOptions {
   readonly onProgress?: ProgressObserver | undefined;
 }
 
+/** Settings for the end of the tar. */
+export interface FinishOptions extends SignalOptions {
+  /** Called with each number of bytes that the daemon has loaded, as far as it says so. */
+  readonly onLoaded?: ((bytes: number) => void) | undefined;
+}
+
 /** One tar on its way to a daemon. The request begins with the first file. */
 export interface LoadStream {
   /** Whether any file was added. */
@@ -28,7 +34,7 @@ export interface LoadStream {
    */
   add(file: LoadFile, options?: AddFileOptions): Promise<void>;
   /** Ends the tar. Resolves when the daemon has loaded the images in it. */
-  finish(options?: SignalOptions): Promise<void>;
+  finish(options?: FinishOptions): Promise<void>;
   /** Breaks the request off, so that the daemon drops the files so far. */
   abandon(): Promise<void>;
 }
@@ -57,6 +63,7 @@ class TarToDaemon implements LoadStream {
   /** Whether all bytes of all files were read. */
   #isSent = false;
   #wake: () => void = () => undefined;
+  #onLoaded: FinishOptions['onLoaded'];
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -93,8 +100,9 @@ class TarToDaemon implements LoadStream {
     });
   }
 
-  async finish({ signal }: SignalOptions = {}): Promise<void> {
+  async finish({ signal, onLoaded }: FinishOptions = {}): Promise<void> {
     this.#demandWhole();
+    this.#onLoaded = onLoaded;
     this.#isEnded = true;
     this.#wake();
     const release = onAbort(signal, () => this.#end.abort(signal?.reason));
@@ -125,7 +133,9 @@ class TarToDaemon implements LoadStream {
         answerWithin: longSilence,
         signal,
       });
-      await readAnswer(engine.name, response, 'load the image', () => this.#isSent);
+      const isSent = this.#isSent;
+      for await (const bytes of readAnswer(engine.name, response, 'load the image')) this.#onLoaded?.(bytes);
+      if (!isSent) throw answeredEarly(engine.name);
     } catch (error) {
       this.#fail(error);
     }

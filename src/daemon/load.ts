@@ -6,6 +6,7 @@ import { UnsupportedError } from '../errors.ts';
 import { needless, unlessAborted } from '../flow/abort.ts';
 import { type Content, mapContent } from '../flow/content.ts';
 import { verified } from '../flow/verify.ts';
+import type { WorkLedger, WorkSum } from '../flow/work.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -39,6 +40,7 @@ import { createSpooledBlobs, type SpooledBlobs } from './spooled-blobs.ts';
 export async function createLoad(
   engine: Engine,
   name: RepositoryName,
+  works: WorkLedger,
   options: SignalOptions = {},
 ): Promise<Repository> {
   const load = new Load(engine, name, await engine.facts(options));
@@ -49,7 +51,7 @@ export async function createLoad(
     tags: load.staged.tags,
     referrers: load.staged.referrers,
     admit: (root, tags) => load.admit(root, tags),
-    commit: (own = {}) => load.commit(own),
+    commit: (own = {}) => load.commit(works.of('write'), own),
     [Symbol.asyncDispose]: () => load.dispose(),
   };
 }
@@ -130,7 +132,7 @@ class Load {
     this.#known.catch(() => undefined);
   }
 
-  async commit(options: SignalOptions): Promise<void> {
+  async commit(work: WorkSum, options: SignalOptions): Promise<void> {
     options.signal?.throwIfAborted();
     const { all, names } = this.staged;
     if (all.size === 0) return;
@@ -152,7 +154,10 @@ class Load {
     const documents = dockerDocuments({ path: this.#engine.name, manifests: { all, names: new Map(whole) } });
     const sent = new Set([...this.#there.keys()].map(blobMember));
     for (const file of documents) if (!sent.has(file.name)) await this.#stream.add(file, options);
-    await this.#stream.finish(options);
+    // The daemon unpacks the layers now, which takes longer than to send them.
+    const part = work.begin([...this.#there.values()].reduce((sum, size) => sum + size, 0));
+    await this.#stream.finish({ ...options, onLoaded: part.add });
+    part.settle();
   }
 
   async dispose(): Promise<void> {

@@ -6,8 +6,8 @@ export interface WorkProgress {
   readonly kind: 'work';
   /**
    * The kind of work. `unpack`: an archive that is compressed or comes from a pipe. `pack`: uncompressed layers of an
-   * archive. `hash`: layers without a digest. `read`: content under validation. `write`: an archive, once its content
-   * is complete.
+   * archive. `hash`: layers without a digest. `read`: content under validation. `write`: an archive, or an
+   * image in a docker daemon, once its content is complete.
    */
   readonly work: Work;
   /** Bytes processed so far. */

@@ -69,6 +69,16 @@ describe('a docker daemon that cannot be used', () => {
     });
   }
 
+  it('Words of a hostile daemon cannot forge a line or reach the terminal.', async (test) => {
+    const words = 'x\nPASS: forged\u001b[2J\u009b2J\u202e\u2028'.padEnd(200_000, 'y');
+    const at = await stage(test, { failLoad: () => words });
+    const { code, stderr } = await gantry(['copy', `${at.app}:1`, 'docker-daemon:app:1'], { env: at.env });
+    assert.equal(code, 1);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not be there.
+    assert.doesNotMatch(stderr, /^PASS|[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e]/m);
+    for (const line of stderr.split('\n')) assert.ok(line.length < 10_000);
+  });
+
   it('A name without an image is refused, and a name with a place of another kind, before any request.', async (test) => {
     const at = await stage(test);
     for (const name of ['docker-daemon:', 'docker-daemon:App', 'docker-daemon:a b'])
