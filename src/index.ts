@@ -3,8 +3,17 @@ export type { ArchiveRepository, OpenArchiveOptions } from './archive/read.ts';
 export { openArchive } from './archive/read.ts';
 export type { CreateArchiveOptions } from './archive/write.ts';
 export { createArchive } from './archive/write.ts';
+export {
+  type BuildImageOptions,
+  type BuiltLayer,
+  type BuiltView,
+  buildImage,
+} from './build/build-image.ts';
+export type { BuildLayer, BuildSettings } from './build/options.ts';
+export type { SbomForm } from './build/sbom/document.ts';
 export type { AppendLayersOptions } from './client/append.ts';
 export type { AppendIndexOptions, IndexImage } from './client/append-index.ts';
+export type { BuildOptions, BuildResult, BuildResultLayer } from './client/build.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
 export type {
   ClientRetryOptions,

@@ -61,6 +61,7 @@ const withoutEnd: Readonly<Record<string, string>> = {
 const byHand: Readonly<Record<string, readonly [count: number, reason: string]>> = {
   'archive/spool.ts': [1, thisDisk],
   'auth/first-request.ts': [2, `${timer}, and the others go ahead`],
+  'build/layer-tar.ts': [1, thisDisk],
   'cli/commands/serve.ts': [1, 'the command lasts until its signal'],
   'cli/output.ts': [1, 'the reader of the output takes it or closes it'],
   'cli/prompt.ts': [1, 'the user answers, closes the input, or ends the command by its signal'],

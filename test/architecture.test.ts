@@ -25,7 +25,7 @@ const places = ['memory', 'layout', 'archive', 'disk', 'daemon', 'pull-through']
 const line = ['wire', 'http', 'keychain', 'auth'];
 /** The line, and the part of it that only Node has. */
 const nodeLine = [...line, 'http/node'];
-const works = ['copy', 'image', 'folder', 'client', 'server'];
+const works = ['copy', 'image', 'folder', 'build', 'client', 'server'];
 const disk = ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'node:crypto'];
 
 const rules: Readonly<Record<string, Rule>> = {
@@ -64,6 +64,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'pull-through': { imports: ['store', ...words], node: [] },
   copy: { imports: ['store', ...words], node: [] },
   image: { imports: ['store', ...words], node: [] },
+  build: { imports: ['image', 'archive', 'store', 'files', ...words], node: disk },
   folder: { imports: ['image', 'store', 'files', ...words], node: disk },
   client: {
     imports: [
@@ -75,6 +76,7 @@ const rules: Readonly<Record<string, Rule>> = {
       'copy',
       'image',
       'folder',
+      'build',
       'files',
       ...words,
     ],
@@ -105,6 +107,7 @@ const rules: Readonly<Record<string, Rule>> = {
 };
 
 const packages: Readonly<Record<string, readonly string[]>> = {
+  build: ['yaml'],
   cli: ['commander'],
   'flow/portable': ['@noble/hashes/sha2.js'],
   http: ['tldts'],

@@ -62,7 +62,7 @@ async function runResult<T extends EditedImage>(
   };
   const edited = await context.follow((onEvent) => run({ ...options, onEvent }));
   const { descriptor, before, place } = edited;
-  const reference = nameOf(place, descriptor.digest);
+  const reference = printedName(place, descriptor.digest);
   // crane prints nothing for a file, which may be stdout.
   const lines = given.text('output') === undefined ? [reference] : [];
   await context.result({ reference, before: before?.digest, ...descriptor, ...facts(edited) }, ...lines);
@@ -87,7 +87,7 @@ function targetOf(given: ParsedArgs, source: string | undefined, archive: Archiv
 }
 
 /** Returns the name of the image in an archive: its reference, without a digest. */
-function archiveName(text: string | undefined): { readonly name?: string } {
+export function archiveName(text: string | undefined): { readonly name?: string } {
   if (text === undefined) return {};
   const place = toPlace(text);
   const named = referenceOf(place);
@@ -96,6 +96,7 @@ function archiveName(text: string | undefined): { readonly name?: string } {
   return digest === undefined ? { name: formatPlace({ kind: 'registry', reference }) } : {};
 }
 
-function nameOf(place: Place, digest: EditedImage['descriptor']['digest']): string {
+/** Returns the text that a command prints for a written image: `repository@digest`, or the digest for a place on disk. */
+export function printedName(place: Place, digest: EditedImage['descriptor']['digest']): string {
   return place.kind === 'registry' ? fullDigest(formatPlace(place), digest) : digest;
 }

@@ -25,6 +25,24 @@ export function keyValues(
 }
 
 /**
+ * Reads environment variables. They are not split at commas, which their values often contain.
+ * @throws INVALID_OPTION for a text without a name
+ */
+export function variables(
+  given: readonly string[],
+  unset: readonly string[] = [],
+): Readonly<Record<string, string | null>> | undefined {
+  const set = given.map((pair): readonly [string, string] => {
+    const at = pair.indexOf('=');
+    if (at > 0) return [pair.slice(0, at), pair.slice(at + 1)];
+    // The text may be a secret without its name.
+    throw new InputError('INVALID_OPTION', '--env takes NAME=VALUE; --unset-env NAME removes a variable');
+  });
+  const all = [...set, ...unset.map((name) => [name, null] as const)];
+  return all.length === 0 ? undefined : Object.fromEntries(all);
+}
+
+/**
  * Reads a list: words with commas between them, or a JSON array of strings. Several occurrences of the option join.
  * @throws INVALID_OPTION for a malformed array
  */

@@ -1,6 +1,7 @@
 import type { AppendLayersOptions } from '../client/append.ts';
 import { InputError } from '../errors.ts';
 import type { Compression } from '../flow/compression.ts';
+import { checkTime } from '../image/edit/config-edit.ts';
 import type { Option } from './command.ts';
 import type { ParsedArgs } from './parsed-args.ts';
 
@@ -64,4 +65,11 @@ export function sourceDate(): number | undefined {
 /** Formats seconds since 1970 in the form of RFC 3339. */
 export function timeOfSeconds(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+}
+
+/** Reads a time; a number is seconds since 1970, as in SOURCE_DATE_EPOCH. */
+export function timeOf(text: string): string {
+  if (/^\d{1,11}$/.test(text)) return timeOfSeconds(Number(text));
+  checkTime(text);
+  return text;
 }

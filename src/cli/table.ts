@@ -1,5 +1,6 @@
 import { blob, image, images, optionalImage, path, repository } from './arguments.ts';
 import { auth } from './auth-table.ts';
+import { builds } from './build-table.ts';
 import { changes } from './changes-table.ts';
 import type { Command, CommandGroup, Option } from './command.ts';
 import { conversions } from './convert-table.ts';
@@ -211,6 +212,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   ...copies,
   ...questions,
   ...files,
+  ...builds,
   ...edits,
   ...conversions,
   indexes,

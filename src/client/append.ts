@@ -1,9 +1,10 @@
 import { InputError } from '../errors.ts';
+import { baseAnnotations } from '../image/base-annotations.ts';
 import { createImage } from '../image/create.ts';
 import type { Image } from '../image/image.ts';
 import type { HistoryEntry } from '../spec/image-config.ts';
 import { defaultPlatform, type Platform, toPlatform } from '../spec/platform.ts';
-import { baseAnnotations, baseName } from './base-annotations.ts';
+import { baseName } from './base-name.ts';
 import type { Connections } from './connections.ts';
 import {
   changeView,

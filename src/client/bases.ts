@@ -1,4 +1,5 @@
 import { selectRoot } from '../copy/select.ts';
+import { baseDigestKey, baseNameKey } from '../image/base-annotations.ts';
 import type { Image } from '../image/image.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Annotations } from '../spec/descriptor.ts';
@@ -6,7 +7,6 @@ import type { Manifest } from '../spec/manifest.ts';
 import type { Platform } from '../spec/platform.ts';
 import { parseReference } from '../spec/reference.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import { baseDigestKey, baseNameKey } from './base-annotations.ts';
 import type { Connections } from './connections.ts';
 import type { OpenedSource } from './disk-source.ts';
 import { openSource } from './open.ts';

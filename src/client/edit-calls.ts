@@ -45,5 +45,9 @@ export function editCalls(connections: Connections, merged: MergeOptions): EditV
       const options = merged('listIndex', { source }, own);
       return (await import('./list-index.ts')).listIndex(connections, source, options);
     },
+    build: async (directory, own) => {
+      const options = merged('build', { directory }, own);
+      return (await import('./build.ts')).buildFolder(connections, directory, options);
+    },
   };
 }

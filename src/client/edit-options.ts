@@ -1,3 +1,4 @@
+import { buildSettingsShape } from '../build/options.ts';
 import {
   amount,
   arrayOf,
@@ -16,6 +17,7 @@ import {
 import { aPlatform } from '../spec/platform.ts';
 import type { AppendLayersOptions } from './append.ts';
 import type { AppendIndexOptions } from './append-index.ts';
+import type { BuildOptions } from './build.ts';
 import type { ConvertOptions } from './convert.ts';
 import type { EditOptions } from './edit.ts';
 import type { EditIndexOptions } from './edit-index.ts';
@@ -115,3 +117,20 @@ export const appendIndexShape: Shape<AppendIndexOptions> = {
 
 /** The options of `listIndex`. */
 export const listIndexShape: Shape<ListIndexOptions> = { signal, recursive: flag, index: flag };
+
+/** The options of `build`. */
+export const buildShape: Shape<BuildOptions> = {
+  ...buildSettingsShape,
+  signal,
+  to: either('a place or a list of places', placeOption, arrayOf(placeOption)),
+  base: placeOption,
+  cacheFrom: placeOption,
+  sbom: oneOf('spdx', 'cyclonedx'),
+  dryRun: flag,
+  replace: flag,
+  noWait: flag,
+  onWait: callback,
+  jobs: count,
+  nondistributable: flag,
+  onEvent: callback,
+};

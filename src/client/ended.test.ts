@@ -117,6 +117,13 @@ const verbs: Readonly<Record<Exclude<keyof Client, 'openBlob' | 'close' | symbol
   appendIndex: ({ client, host }, options) =>
     client.appendIndex([`${host}/app:1`], { to: `${host}/all:1`, ...options }),
   listIndex: ({ client, host }, options) => client.listIndex(`${host}/app:1`, options),
+  build: ({ client, host, layout }, options) =>
+    client.build(layout, {
+      base: `${host}/app:1`,
+      to: `${host}/built:1`,
+      entrypoint: ['/app/a'],
+      ...options,
+    }),
   tag: ({ client, host }, options) => client.tag(`${host}/app:1`, ['2'], options),
   putManifest: ({ client, host }, options) => client.putManifest(`${host}/app:1`, imageOf(), options),
   delete: ({ client, host }, options) => client.delete(`${host}/app:1`, options),
@@ -133,7 +140,7 @@ const verbs: Readonly<Record<Exclude<keyof Client, 'openBlob' | 'close' | symbol
 };
 
 /** The first requests of a verb, if it sends several at once. */
-const atOnce: Readonly<Record<string, number>> = { copy: 2, copyRepository: 2 };
+const atOnce: Readonly<Record<string, number>> = { copy: 2, copyRepository: 2, build: 2 };
 
 describe('a verb whose signal is aborted', () => {
   for (const [name, verb] of Object.entries(verbs)) {

@@ -84,6 +84,7 @@ const before: Readonly<Record<string, readonly unknown[]>> = {
   editIndex: [place, (one: unknown) => one],
   appendIndex: [[place]],
   listIndex: [place],
+  build: ['/nowhere'],
   tag: [place, 'two'],
   putManifest: [place, imageOf({})],
   delete: [place],

@@ -30,6 +30,7 @@ import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
 import {
   appendIndexShape,
   appendShape,
+  buildShape,
   convertShape,
   editIndexShape,
   editShape,
@@ -164,6 +165,7 @@ export type Verb =
   | 'editIndex'
   | 'appendIndex'
   | 'listIndex'
+  | 'build'
   | 'tag'
   | 'putManifest'
   | 'delete'
@@ -207,6 +209,7 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   editIndex: editIndexShape,
   appendIndex: appendIndexShape,
   listIndex: listIndexShape,
+  build: buildShape,
   tag: plain,
   putManifest: plain,
   delete: plain,
@@ -221,12 +224,17 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   checkLogin: plain,
 };
 
+const requiredOptions: ReadonlyMap<Verb, readonly string[]> = new Map([
+  ['writeLayer', ['repository', 'layer']],
+  ['build', ['to']],
+]);
+
 /**
  * Checks the options of a verb before any request.
  * @throws INVALID_OPTION when an option is unknown or of another type
  */
 export function checkVerbOptions(verb: Verb, options: unknown): void {
-  const required = verb === 'writeLayer' ? ['repository', 'layer'] : [];
+  const required = requiredOptions.get(verb) ?? [];
   // A deletion needs an explicit selection.
   if (verb === 'prune' && options === undefined) checkArgument(verb, 'options', options, object);
   checkOptions<Readonly<Record<string, unknown>>>(verb, options, shapes[verb], required);

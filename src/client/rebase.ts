@@ -1,10 +1,11 @@
 import { InputError } from '../errors.ts';
+import { baseAnnotations } from '../image/base-annotations.ts';
 import { rebase } from '../image/edit/rebase.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import type { Annotations } from '../spec/descriptor.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import { baseAnnotations, baseName } from './base-annotations.ts';
+import { baseName } from './base-name.ts';
 import { annotatedBases, type BasePlaces, type Bases, createBases } from './bases.ts';
 import type { Connections } from './connections.ts';
 import { changeView, type EditedImage, type EditOptions, editView } from './edit.ts';

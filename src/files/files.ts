@@ -35,6 +35,15 @@ export async function onDisk<T>(path: string, task: () => Promise<T>): Promise<T
   }
 }
 
+/** Does the same for work that does not wait. */
+export function onDiskSync<T>(path: string, task: () => T): T {
+  try {
+    return task();
+  } catch (error) {
+    throw storageError(error, path);
+  }
+}
+
 function storageError(error: unknown, path: string): unknown {
   const code = systemCode(error);
   if (code === undefined) return error;

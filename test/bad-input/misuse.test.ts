@@ -42,6 +42,7 @@ const app = server.createApp(registry);
 const text = 'alpine';
 
 const rows: Readonly<Record<string, Row>> = {
+  buildImage: { values: { directory: '/nowhere' }, options: {} },
   bytesContent: { values: { bytes } },
   copyImage: { values: { from: repository, reference: '1', to: repository }, options: {} },
   createArchive: { values: { path: '/nowhere/a.tar' }, options: { format: 'oci' }, required: ['format'] },

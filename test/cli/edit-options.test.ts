@@ -134,6 +134,14 @@ describe('the options of gantry mutate and append', () => {
     });
   });
 
+  it('mutate --annotation sets annotations of the manifest, and removes one', async (test) => {
+    const at = await scene(test);
+    await at.run('mutate', '--annotation', 'a=1,b=2', at.app);
+    await at.run('mutate', '--annotation', 'a-', at.app);
+    const { body } = await at.client.getManifest(at.app);
+    assert.deepEqual(body.kind === 'image' && body.annotations, { b: '2' });
+  });
+
   it('mutate --keep-cmd keeps the command that --entrypoint removes', async (test) => {
     const at = await scene(test);
     await at.run('mutate', '--entrypoint', '["x"]', '--keep-cmd', at.app);

@@ -165,6 +165,8 @@ const lines: readonly string[] = [
   'pull --format oci HOST/app:many DIR/pulled',
   'append -f ARCHIVE -b HOST/app:1',
   'append -f LAYOUT -t HOST/new:1',
+  'build LAYOUT -b HOST/app:1 --entrypoint a -t HOST/built:1',
+  'build DIR -b HOST/app:many -t HOST/built:2',
   'flatten HOST/app:1 -t HOST/flat:1',
   'rebase HOST/app:1 --old_base HOST/app:1 --new_base HOST/app:many',
   'convert --to docker HOST/app:1 -t HOST/converted:1',

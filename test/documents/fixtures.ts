@@ -27,6 +27,7 @@ export async function publish(hosts: Hosts): Promise<void> {
   await store(hosts, 'ghcr.io', 'acme/app', ['1', '1.0', '1.1', '1.2.3', 'pr-7'], image);
   await store(hosts, 'registry.example', 'app', ['1', '2'], image);
   await store(hosts, 'registry-1.docker.io', 'library/alpine', ['latest', '3.20'], await makeIndex('alpine'));
+  await store(hosts, 'registry-1.docker.io', 'library/node', ['22-slim'], await makeIndex('node 22'));
   const base = await makeIndex('alpine 3.19');
   await store(hosts, 'registry-1.docker.io', 'library/alpine', ['3.19'], base);
   const based = mapImages(base, (image) => image.withConfig({ user: '65532' }));
@@ -94,6 +95,7 @@ export async function furnish(home: string, authority: Authority): Promise<void>
   await client.pushIndex(reference, await makeIndex('app'));
   await client.pull([reference], join(home, 'app.tar'));
   await client.pull([reference], join(home, 'layout'), { format: 'oci' });
+  await makeApplication(join(home, 'web'));
   await writeFile(join(home, 'token.txt'), password);
   const stored = await hash(password, 4);
   await writeFile(join(home, 'users'), `alice:${stored}\n`);
@@ -104,6 +106,17 @@ export async function furnish(home: string, authority: Authority): Promise<void>
   await writeFile(join(home, 'cert.pem'), cert);
   await writeFile(join(home, 'key.pem'), key);
   await addPrograms(join(home, 'bin'), stored);
+}
+
+/** Writes a Node application with one installed dependency. */
+async function makeApplication(folder: string): Promise<void> {
+  const dependency = join(folder, 'node_modules', 'greeting');
+  await mkdir(dependency, { recursive: true });
+  const manifest = { name: 'web', version: '1.0.0', main: 'server.js', dependencies: { greeting: '1' } };
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ ...manifest, engines: { node: '22' } }));
+  await writeFile(join(folder, 'server.js'), "console.log(require('greeting'));\n");
+  await writeFile(join(dependency, 'package.json'), '{ "name": "greeting", "version": "1.0.0" }');
+  await writeFile(join(dependency, 'index.js'), "module.exports = 'hello';\n");
 }
 
 /** Adds `gantry`, and replacements for the other programs in the documents. */

@@ -8,7 +8,7 @@ const tests = namedTests();
 const byComment = tests.filter(({ id, title }) => !title.startsWith(`${id}: `));
 
 /** The pages that name tests by an id in the last cell of their rows. */
-const pages = ['docs/quirks.md', 'docs/migrating.md', 'docs/editing.md'];
+const pages = ['docs/quirks.md', 'docs/migrating.md', 'docs/editing.md', 'docs/building.md'];
 
 const named = pages.flatMap((page) =>
   readText(page)

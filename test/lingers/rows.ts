@@ -37,6 +37,21 @@ export const lines: Readonly<Record<string, readonly Line[]>> = {
     { words: ({ host, other }) => ['copy', '-a', `${host}/app`, `${other}/all`], asks: 'bodies' },
   ],
   append: [{ words: ({ host, layout }) => ['append', '-f', layout, '-b', `${host}/app:1`], asks: 'bodies' }],
+  build: [
+    {
+      words: ({ host, layout }) => [
+        'build',
+        layout,
+        '-b',
+        `${host}/app:1`,
+        '--entrypoint',
+        'a',
+        '-t',
+        `${host}/built:1`,
+      ],
+      asks: 'bodies',
+    },
+  ],
   flatten: [{ words: ({ host }) => ['flatten', `${host}/app:1`], asks: 'bodies' }],
   rebase: [
     {

@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { projectRoot } from '../../scripts/project.ts';
+import { parseGlob } from '../../src/build/glob.ts';
+import { parseIgnore, pathMatcher } from '../../src/build/ignore.ts';
 import { parseListenAddress } from '../../src/cli/address.ts';
 import { parseDuration } from '../../src/cli/duration.ts';
 import { parseHostName } from '../../src/cli/host-name.ts';
@@ -71,6 +73,9 @@ const functions: Readonly<Record<string, (text: string) => unknown>> = {
   parseHostName,
   parseShort,
   parseMediaType,
+  parseIgnore: (text) => parseIgnore(text, 'an ignore file'),
+  parseGlob,
+  pathMatcher: (text) => pathMatcher('**/*a*/**/*b*')?.(text),
   parseImageName,
   parseLocal,
   parsePlace,

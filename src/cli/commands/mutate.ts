@@ -1,16 +1,11 @@
 import { InputError } from '../../errors.ts';
-import {
-  type ConfigEdit,
-  checkConfigEdit,
-  checkTime,
-  type Healthcheck,
-} from '../../image/edit/config-edit.ts';
+import { type ConfigEdit, checkConfigEdit, type Healthcheck } from '../../image/edit/config-edit.ts';
 import type { Image } from '../../image/image.ts';
 import { parsePlatform } from '../../spec/platform.ts';
 import type { Context } from '../context.ts';
 import { runEdit } from '../edited.ts';
-import { keyValues, wordList } from '../key-values.ts';
-import { layerOptions, timeOfSeconds } from '../layer-options.ts';
+import { keyValues, variables, wordList } from '../key-values.ts';
+import { layerOptions, timeOf } from '../layer-options.ts';
 import { readOption } from '../of-option.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
 
@@ -52,7 +47,7 @@ function configChange(given: ParsedArgs): ConfigEdit {
   const text = (option: string): string | null | undefined =>
     isUnset(given, option) ? null : given.text(option);
   return {
-    env: variables(given),
+    env: variables(given.values('env'), given.values('unset-env')),
     labels: keyValues('label', given.values('label'), given.values('unset-label')),
     entrypoint: words('entrypoint'),
     cmd: words('cmd'),
@@ -68,18 +63,6 @@ function configChange(given: ParsedArgs): ConfigEdit {
   };
 }
 
-/** Variables are not split at commas, which their values often contain. */
-function variables(given: ParsedArgs): ConfigEdit['env'] {
-  const set = given.values('env').map((pair): readonly [string, string] => {
-    const at = pair.indexOf('=');
-    if (at > 0) return [pair.slice(0, at), pair.slice(at + 1)];
-    // The text may be a secret without its name.
-    throw new InputError('INVALID_OPTION', '--env takes NAME=VALUE; --unset-env NAME removes a variable');
-  });
-  const all = [...set, ...given.values('unset-env').map((name) => [name, null] as const)];
-  return all.length === 0 ? undefined : Object.fromEntries(all);
-}
-
 function healthcheckOf(text: string): Healthcheck {
   if (text.toLowerCase() === 'none') return { Test: ['NONE'] };
   if (text.startsWith('[')) return { Test: wordList('healthcheck', [text]) ?? [] };
@@ -91,13 +74,6 @@ function healthcheckOf(text: string): Healthcheck {
     // The message below names the option.
   }
   throw new InputError('INVALID_OPTION', 'the value begins with "{" and is not JSON');
-}
-
-/** Reads a time; a number is seconds since 1970, as in SOURCE_DATE_EPOCH. */
-function timeOf(text: string): string {
-  if (/^\d{1,11}$/.test(text)) return timeOfSeconds(Number(text));
-  checkTime(text);
-  return text;
 }
 
 function parsedValue<T>(given: ParsedArgs, option: string, parse: (text: string) => T): T | undefined {

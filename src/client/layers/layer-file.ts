@@ -1,10 +1,11 @@
 import { openFile, pathContent } from '../../archive/file.ts';
 import { createSpool } from '../../archive/spool.ts';
-import { type Compression, compressed, decompressed, detectCompression } from '../../flow/compression.ts';
+import { type Compression, decompressed, detectCompression } from '../../flow/compression.ts';
 import { type Content, streamContent } from '../../flow/content.ts';
 import { counted } from '../../flow/count.ts';
 import { createHasher, hashing, measure } from '../../flow/hash.ts';
 import { createLayer, type Layer } from '../../image/layer.ts';
+import { packedLayer } from '../../image/packed-layer.ts';
 import { ociLayerTypes } from '../../spec/media-type.ts';
 import {
   checkArgument,
@@ -98,14 +99,9 @@ async function layerOf({ what, content }: Origin, options: LayerFileOptions): Pr
       const kept = await spool.keep(source);
       return await measuredLayer(kept, kept.open({ signal }), { what, compression, signal }, dispose);
     }
-    const [stored, tar] = [createHasher(), createHasher()];
-    const packed = compressed(hashing(checkedTar(source, { what, signal }), tar), {
-      compression: wanted,
-      level,
-    });
-    const kept = await spool.keep(hashing(packed, stored));
-    const descriptor = { mediaType: ociLayerTypes[wanted], digest: stored.digest(), size: kept.size };
-    return { ...createLayer(kept, { descriptor, diffId: tar.digest() }), [Symbol.asyncDispose]: dispose };
+    const tar = checkedTar(source, { what, signal });
+    const layer = await packedLayer(tar, { compression: wanted, level, keep: (bytes) => spool.keep(bytes) });
+    return { ...layer, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;

@@ -1,4 +1,5 @@
 import type { AppendLayersOptions } from '../append.ts';
+import type { BuildOptions, BuildResult } from '../build.ts';
 import type { ConvertedImage, ConvertOptions } from '../convert.ts';
 import type { EditedImage, EditOptions, ImageChange } from '../edit.ts';
 import type { LayerSource } from '../layers/open-layers.ts';
@@ -90,4 +91,26 @@ export interface EditVerbs extends IndexVerbs {
    * ```
    */
   convert(source: string | Place, options: ConvertOptions): Promise<ConvertedImage>;
+  /**
+   * Builds an image of a folder, and writes it: of a Node application with its production dependencies in a layer of their own,
+   * or of any files. Runs nothing of the folder, and leaves out `.git`, `.env*`, `.npmrc` and the files of `.dockerignore`. The
+   * same files and options give the same digest. A build of an unchanged folder sends nothing.
+   * @throws NAME_UNKNOWN when there is no such folder
+   * @throws INVALID_OPTION when nothing names a base, or the command that the image runs
+   * @throws FILE_UNKNOWN when the start file or a dependency is missing
+   * @throws MANIFEST_UNKNOWN when the base has no image for a platform
+   * @throws UNSUPPORTED for a socket, pipe or device, for a symbolic link that leads out of the folder, and for an addon of
+   * Node that is compiled for another platform
+   * @throws SIZE_INVALID when a file changes while it is read
+   * @throws COPY_FAILED as `push` does
+   * @example
+   * ```ts
+   * import { createClient } from 'gantry';
+   *
+   * await using client = createClient();
+   * const { descriptor } = await client.build('./web', { base: 'node:22-slim', to: 'ghcr.io/acme/web:1' });
+   * console.log(descriptor.digest);
+   * ```
+   */
+  build(directory: string, options: BuildOptions): Promise<BuildResult>;
 }

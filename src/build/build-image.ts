@@ -1,0 +1,213 @@
+import { createSpool } from '../archive/spool.ts';
+import type { WorkLedger } from '../flow/work.ts';
+import { baseAnnotations } from '../image/base-annotations.ts';
+import { createImage } from '../image/create.ts';
+import { createIndex } from '../image/create-index.ts';
+import { epoch } from '../image/edit/steps.ts';
+import type { Image } from '../image/image.ts';
+import type { Index } from '../image/image-index.ts';
+import type { Layer } from '../image/layer.ts';
+import { familyOf } from '../spec/media-family.ts';
+import { MediaType } from '../spec/media-type.ts';
+import { checkArgument, checkOptions, type Shape, signal, text } from '../spec/options.ts';
+import { defaultPlatform, matchesPlatform, type Platform, toPlatform } from '../spec/platform.ts';
+import { aView } from '../store/checks.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import { chooseUser, libcOf } from './base-facts.ts';
+import { builtImage } from './built-image.ts';
+import { checkBuildSettings } from './check-settings.ts';
+import { type BaseImage, baseImages, imagesIn } from './images-in.ts';
+import { type MadeLayer, makeLayer } from './made-layer.ts';
+import { type Addon, checkAddons } from './native/addons.ts';
+import { type BuildSettings, buildSettingsShape } from './options.ts';
+import { type BuildPlan, planBuild } from './plan.ts';
+import { refuseNoNode, runConfig } from './run-config.ts';
+
+/** Settings of `buildImage`. */
+export interface BuildImageOptions extends BuildSettings, SignalOptions {
+  /**
+   * The image, or the index of images for several platforms, to build on.
+   * @defaultValue nothing, so that the image only has the files of the folder, and is for linux/amd64
+   */
+  readonly base?: Image | Index | undefined;
+  /** The name of the base, for the annotation `org.opencontainers.image.base.name`. */
+  readonly baseName?: string | undefined;
+  /** An earlier build. Layers with the same files are taken from it, and not compressed again. */
+  readonly previous?: Image | Index | undefined;
+}
+
+/** A built image. Its new layers are in temporary files until it is disposed. */
+export interface BuiltView extends AsyncDisposable {
+  /** An image, or an index for several platforms. */
+  readonly view: Image | Index;
+  /** The platforms of the image, in the order of the index. */
+  readonly platforms: readonly Platform[];
+  /** The layers above the base. */
+  readonly layers: readonly BuiltLayer[];
+}
+
+/** A layer that a build has made. */
+export interface BuiltLayer {
+  /** The words for it in the history, such as `dependencies`. */
+  readonly name: string;
+  /** The platforms of the images that have it; undefined for all. */
+  readonly platforms?: readonly Platform[] | undefined;
+  readonly layer: Layer;
+  /** Whether an earlier build has the same layer, so that it was not compressed. */
+  readonly isReused: boolean;
+}
+
+const shape: Shape<BuildImageOptions> = {
+  ...buildSettingsShape,
+  signal,
+  base: aView,
+  baseName: text,
+  previous: aView,
+};
+
+/**
+ * Builds an image of a folder: of a Node application with its production dependencies, or of any files. Runs nothing of the
+ * folder. The same files and options give the same digest. Dispose the result after its last use.
+ * @throws NAME_UNKNOWN when there is no such folder
+ * @throws INVALID_OPTION when nothing says which command the image runs
+ * @throws FILE_UNKNOWN when the start file or a dependency is missing
+ * @throws MANIFEST_UNKNOWN when the base has no image for a platform
+ * @throws UNSUPPORTED for a socket, pipe or device, for a symbolic link that leads out of the folder, and for an addon of Node
+ * that is compiled for another platform
+ * @throws SIZE_INVALID when a file changes while it is read
+ * @example
+ * ```ts
+ * import { buildImage, createClient } from 'gantry';
+ *
+ * await using client = createClient();
+ * const base = await client.getIndex('node:22-slim');
+ * await using built = await buildImage('./web', { base, labels: { team: 'core' } });
+ * console.log((await built.view.manifest()).descriptor.digest);
+ * ```
+ */
+export async function buildImage(directory: string, options: BuildImageOptions = {}): Promise<BuiltView> {
+  checkArgument('buildImage', 'directory', directory, text);
+  checkOptions('buildImage', options, shape);
+  checkBuildSettings(options);
+  return buildPlanned(await planBuild(directory, options), options);
+}
+
+/** Settings of a build that has been planned. */
+interface PlannedOptions extends BuildImageOptions {
+  readonly works?: WorkLedger | undefined;
+  /** Prepares a base for several readings of its layers. */
+  readonly readable?: ((image: Image) => Image) | undefined;
+}
+
+/** Builds the image of a plan. */
+export async function buildPlanned(plan: BuildPlan, options: PlannedOptions): Promise<BuiltView> {
+  const { base, platforms: wanted, previous } = options;
+  if (base === undefined) refuseNoNode(plan);
+  const bases =
+    base === undefined ? noBases(wanted) : await baseImages(base, wanted?.map(toPlatform), options);
+  const platforms = bases.map(({ platform }) => platform);
+  const earlier = previous === undefined ? [] : await earlierImages(previous, platforms, options);
+  const spool = createSpool();
+  try {
+    const made: MadeLayer[] = [];
+    for (const planned of plan.layersFor(platforms)) {
+      const { compression = 'gzip', level = 1, works, signal } = options;
+      made.push(await makeLayer(planned, { compression, level, earlier, spool, works, signal }));
+    }
+    await checkAll(bases, made, options);
+    const view = await compose(plan, bases, { ...options, made, earlier });
+    const layers = made.map(({ plan: { name, platforms }, layer, isReused }) => ({
+      name,
+      platforms,
+      layer,
+      isReused,
+    }));
+    return { view, platforms, layers, [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose]() };
+  } catch (error) {
+    await spool[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Makes empty images in place of bases. */
+function noBases(wanted: readonly (Platform | string)[] = [defaultPlatform]): readonly BaseImage[] {
+  return wanted.map((one) => {
+    const platform = toPlatform(one);
+    return { platform, image: createImage({ config: platform, layers: [] }) };
+  });
+}
+
+/** Opens the earlier image for the first platform, which shares most layers with the others. */
+async function earlierImages(
+  previous: Image | Index,
+  [platform]: readonly Platform[],
+  options: SignalOptions,
+): Promise<readonly Image[]> {
+  const entries = await imagesIn(previous, options);
+  const entry =
+    entries.find(({ platform: have }) => have && platform && matchesPlatform(have, platform)) ?? entries[0];
+  return entry === undefined ? [] : [await entry.open(options)];
+}
+
+/** Checks the addons of each image. A file of an upper layer replaces the one of the same name below it. */
+async function checkAll(
+  bases: readonly BaseImage[],
+  made: readonly MadeLayer[],
+  { readable = (image) => image, signal }: PlannedOptions,
+): Promise<void> {
+  const [first] = bases;
+  const hasLibc = made.some(({ addons }) => addons.some(({ file }) => file.libc !== undefined));
+  const libc = hasLibc && first !== undefined ? await libcOf(readable(first.image), { signal }) : undefined;
+  for (const { platform } of bases) {
+    const addons = new Map<string, Addon>();
+    for (const layer of layersOf(made, platform))
+      for (const addon of layer.addons) addons.set(addon.path, addon);
+    checkAddons(addons.values(), { platform, libc });
+  }
+}
+
+function layersOf(made: readonly MadeLayer[], platform: Platform): readonly MadeLayer[] {
+  return made.filter(({ plan: { platforms } }) => platforms === undefined || platforms.includes(platform));
+}
+
+interface Composing extends PlannedOptions {
+  readonly made: readonly MadeLayer[];
+  readonly earlier: readonly Image[];
+}
+
+/** Puts the layers on each base, and joins the images of several platforms. */
+async function compose(
+  plan: BuildPlan,
+  bases: readonly BaseImage[],
+  options: Composing,
+): Promise<Image | Index> {
+  const { base, baseName, made, earlier, annotations, readable = (image) => image, signal } = options;
+  const [first] = bases;
+  const created = options.created ?? epoch;
+  const chosen =
+    options.user === undefined && first !== undefined
+      ? await chooseUser(readable(first.image), earlier[0], { signal })
+      : { user: options.user ?? '', from: 'user of the options' };
+  const images: BaseImage[] = [];
+  for (const { platform, image } of bases) {
+    const { digest } = (await image.manifest({ signal })).descriptor;
+    const about = base === undefined ? {} : baseAnnotations(baseName, digest);
+    const built = builtImage(image, {
+      layers: layersOf(made, platform).map(({ plan: { name }, layer }) => ({ name, layer })),
+      config: runConfig(await image.config({ signal }), plan, { ...options, user: chosen.user }),
+      created,
+      comment: chosen.from,
+      annotations: { ...about, ...annotations },
+    });
+    images.push({ platform, image: built });
+  }
+  const [only] = images;
+  if (images.length === 1 && only !== undefined) return only.image;
+  const root = base === undefined ? undefined : (await base.manifest({ signal })).descriptor;
+  // Docker's manifest lists have no annotations.
+  if (root !== undefined && familyOf(root.mediaType) === 'docker')
+    return createIndex(images, { mediaType: MediaType.dockerList });
+  const about = root === undefined ? {} : baseAnnotations(baseName, root.digest);
+  const all = { ...about, ...annotations };
+  return createIndex(images, Object.keys(all).length === 0 ? {} : { annotations: all });
+}

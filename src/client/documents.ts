@@ -1,0 +1,76 @@
+import { collectContent } from '../flow/collect.ts';
+import { bytesContent, type Content } from '../flow/content.ts';
+import { configLimit } from '../json/image-config.ts';
+import { manifestOfBytes } from '../json/make-manifest.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type Digest, isDigest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { isConfigType } from '../spec/media-type.ts';
+import type { Repository } from '../store/contract.ts';
+
+/** Keeps manifests and configs, which their digests identify. */
+export interface Documents {
+  /** Returns the document with a digest, which it has; undefined if it is not known. */
+  find(digest: Digest): Promise<KeptDocument | undefined>;
+  keep(digest: Digest, document: KeptDocument): Promise<void>;
+}
+
+/** A document with its type. */
+export interface KeptDocument {
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Keeps documents in memory. */
+export function createDocuments(): Documents {
+  const kept = new Map<Digest, KeptDocument>();
+  return {
+    find: async (digest) => kept.get(digest),
+    keep: async (digest, document) => void kept.set(digest, document),
+  };
+}
+
+/** Lets a repository fetch each config, and each manifest that is asked for by its digest, once. */
+export function withDocuments(repository: Repository, documents: Documents): Repository {
+  const { manifests, blobs } = repository;
+  const keep = async (manifest: Manifest): Promise<Manifest> => {
+    const { digest, mediaType } = manifest.descriptor;
+    await documents.keep(digest, { mediaType, bytes: manifest.bytes });
+    return manifest;
+  };
+  return {
+    ...repository,
+    manifests: {
+      ...manifests,
+      async get(reference, options) {
+        const known = isDigest(reference) ? await documents.find(reference) : undefined;
+        if (known !== undefined) return manifestOfBytes(known.bytes, known.mediaType);
+        return keep(await manifests.get(reference, options));
+      },
+    },
+    blobs: {
+      ...blobs,
+      open: (blob) =>
+        typeof blob !== 'string' && isConfigType(blob.mediaType)
+          ? keptConfig(blob, blobs.open(blob), documents)
+          : blobs.open(blob),
+    },
+  };
+}
+
+function keptConfig(config: Descriptor, content: Content, documents: Documents): Content {
+  const { digest, mediaType } = config;
+  return {
+    size: content.size,
+    replayable: true,
+    async *open(options = {}) {
+      let bytes = (await documents.find(digest))?.bytes;
+      if (bytes === undefined) {
+        const { signal } = options;
+        bytes = await collectContent(content, { limit: configLimit, what: `config ${digest}`, signal });
+        await documents.keep(digest, { mediaType, bytes });
+      }
+      yield* bytesContent(bytes).open(options);
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { buildStage, npmApp, runOf } from './stage.ts';
+
+describe('the requests of a build', () => {
+  it('A second build of an unchanged folder sends nothing: it asks for the base and the image before.', async (test) => {
+    const at = await buildStage(test);
+    await at.write(npmApp);
+    const options = { base: at.baseIndex, to: at.app, platforms: ['linux/amd64'] };
+    const { descriptor } = await at.client.build(at.home, options);
+    const sent = at.registry.requests.length;
+    const again = await at.client.build(at.home, options);
+    assert.equal(again.descriptor.digest, descriptor.digest);
+    assert.deepEqual(
+      again.layers.map(({ isReused }) => isReused),
+      [true, true],
+    );
+    const requests = at.registry.requests.slice(sent);
+    assert.deepEqual(new Set(requests.map(({ method }) => method)), new Set(['GET']));
+    // The index, the manifest and the config of the base; the manifest and the config of the image.
+    assert.equal(requests.length, 5);
+  });
+
+  it('An image at another name gives its unchanged layers with cacheFrom, which are then mounted.', async (test) => {
+    const at = await buildStage(test);
+    await at.write(npmApp);
+    await at.client.build(at.home, { base: at.base, to: at.app });
+    await writeFile(join(at.home, 'server.js'), 'changed');
+    const sent = at.registry.requests.length;
+    const { layers } = await at.client.build(at.home, {
+      base: at.base,
+      to: `${at.host}/next:2`,
+      cacheFrom: at.app,
+    });
+    assert.deepEqual(
+      layers.map(({ isReused }) => isReused),
+      [true, false],
+    );
+    const requests = at.registry.requests.slice(sent);
+    const uploads = requests.filter(({ method, url }) => method === 'PUT' && url.includes('/blobs/'));
+    // The application and the config.
+    assert.equal(uploads.length, 2);
+  });
+
+  it('The user that an earlier build found in the base is not looked up again, and never is root.', async (test) => {
+    const at = await buildStage(test);
+    await at.write(npmApp);
+    await at.client.build(at.home, { base: at.base, to: at.app });
+    const user = async (): Promise<unknown> => (await runOf(at, at.app))['User'];
+    assert.equal(await user(), '1000');
+    await at.client.edit(at.app, (image) => image.withConfig({ user: '0' }));
+    await at.client.build(at.home, { base: at.base, to: at.app });
+    assert.equal(await user(), '1000');
+  });
+
+  it('Another image at the place of the built one is replaced.', async (test) => {
+    const at = await buildStage(test);
+    await at.write(npmApp);
+    await at.client.copy(at.baseIndex, at.app);
+    await at.client.build(at.home, { base: at.base, to: at.app });
+    assert.equal((await at.client.getManifest(at.app)).body.kind, 'image');
+  });
+});
