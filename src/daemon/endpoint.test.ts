@@ -66,9 +66,15 @@ describe('the address of the docker daemon', () => {
     const env = { DOCKER_HOST: 'tcp://build', DOCKER_CERT_PATH: path };
     const verified = await findEndpoint({ env: { ...env, DOCKER_TLS_VERIFY: '1' }, system });
     assert.equal(verified.base, 'https://build:2376');
-    assert.deepEqual(verified.tls, { ca: 'ca', cert: 'cert', key: 'key' });
+    assert.deepEqual(verified.tls, { ca: 'ca', cert: 'cert', key: 'key', onlyCa: true });
     const unverified = await findEndpoint({ env: { ...env, DOCKER_TLS: '1' }, system });
-    assert.deepEqual(unverified.tls, { ca: 'ca', cert: 'cert', key: 'key', rejectUnauthorized: false });
+    assert.deepEqual(unverified.tls, {
+      ca: 'ca',
+      cert: 'cert',
+      key: 'key',
+      onlyCa: true,
+      rejectUnauthorized: false,
+    });
   });
 
   it('A context is chosen by DOCKER_CONTEXT, or by the config file, and DOCKER_HOST comes before both.', async (test) => {
@@ -81,7 +87,7 @@ describe('the address of the docker daemon', () => {
     const env = { DOCKER_CONFIG: config };
     const current = await findEndpoint({ env, system });
     assert.equal(current.base, 'https://secure:2');
-    assert.deepEqual(current.tls, { ca: 'ca', cert: undefined, key: undefined });
+    assert.deepEqual(current.tls, { ca: 'ca', cert: undefined, key: undefined, onlyCa: true });
     const chosen = await findEndpoint({ env: { ...env, DOCKER_CONTEXT: 'remote' }, system });
     assert.equal(chosen.base, 'http://remote:1');
     const given = await findEndpoint({

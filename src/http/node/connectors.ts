@@ -41,7 +41,9 @@ export function createConnectors({
 
   const tlsOf = async (host: string): Promise<TlsOptions> => {
     const own = typeof tls === 'function' ? await tls(host) : tls;
-    return more.length === 0 ? own : { ...own, ca: [...[own.ca ?? []].flat(), ...more] };
+    return more.length === 0 || own.onlyCa === true
+      ? own
+      : { ...own, ca: [...[own.ca ?? []].flat(), ...more] };
   };
   const build = async (target: TargetUri, limit: AddressClass | undefined): Promise<Connector> => {
     const { url, host, hostname, secure } = target;

@@ -9,7 +9,7 @@ import { isGantryError } from '../../errors.ts';
 import type { HttpRequest } from '../../wire/message.ts';
 import type { Transport } from '../transport.ts';
 import { cert, key } from './stage.test.support.ts';
-import type { TlsOptions } from './tls.ts';
+import { secureOptions, type TlsOptions } from './tls.ts';
 import { createNodeTransport } from './transport.ts';
 
 const closers: (() => unknown)[] = [];
@@ -48,6 +48,32 @@ describe('TLS', () => {
 
   it('TLS trusts the given authorities', async () => {
     for (const ca of [cert, [cert]]) assert.equal((await transport({ ca }).send(await serve())).status, 200);
+  });
+
+  it('TLS trusts no authority of the machine with onlyCa', async () => {
+    const server = tls.createServer({ key, cert });
+    closers.push(() => server.close());
+    server.on('tlsClientError', () => undefined);
+    const port = await listenAnywhere(server);
+    const connects = async (options: TlsOptions): Promise<boolean> => {
+      const secured = secureOptions(options, 'localhost', () => [cert]);
+      const socket = tls.connect({
+        port,
+        host: '127.0.0.1',
+        ...secured,
+        checkServerIdentity: () => undefined,
+      });
+      const isTrusted = await new Promise<boolean>((resolve) => {
+        socket.once('secureConnect', () => resolve(true)).once('error', () => resolve(false));
+      });
+      socket.destroy();
+      return isTrusted;
+    };
+    const [other = ''] = tls.rootCertificates;
+    assert.equal(await connects({ ca: other }), true);
+    assert.equal(await connects({ ca: other, onlyCa: true }), false);
+    assert.equal(await connects({ onlyCa: true }), false);
+    assert.equal(await connects({ ca: cert, onlyCa: true }), true);
   });
 
   it('TLS accepts any certificate with rejectUnauthorized: false', async () => {

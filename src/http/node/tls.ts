@@ -17,6 +17,11 @@ import { defaultAuthorities } from './authorities.ts';
 export interface TlsOptions {
   /** PEM certificates of additional trusted authorities. */
   readonly ca?: string | readonly string[] | undefined;
+  /**
+   * Trusts only the authorities in `ca`, and none of Node's or of the machine's.
+   * @defaultValue false
+   */
+  readonly onlyCa?: boolean | undefined;
   /** The PEM client certificate. */
   readonly cert?: string | undefined;
   /** The PEM key of the client certificate. */
@@ -31,6 +36,7 @@ export interface TlsOptions {
 const certificate = either('PEM text', text, object);
 const shape: Shape<TlsOptions> = {
   ca: either('PEM text or a list of such', certificate, arrayOf(certificate)),
+  onlyCa: flag,
   cert: certificate,
   key: certificate,
   rejectUnauthorized: flag,
@@ -52,10 +58,14 @@ type SecureOptions = Pick<
 /** Required even if Node's settings allow earlier versions, which can be eavesdropped on. */
 const minVersion: SecureVersion = 'TLSv1.2';
 
-/** Converts the settings for `node:tls`. Throws INVALID_OPTION for an invalid certificate or key. */
+/**
+ * Converts the settings for `node:tls`. `known` returns the authorities that Node trusts. Throws INVALID_OPTION for an invalid
+ * certificate or key.
+ */
 export function secureOptions(
-  { ca = [], cert, key, rejectUnauthorized }: TlsOptions,
+  { ca = [], onlyCa = false, cert, key, rejectUnauthorized }: TlsOptions,
   host: string,
+  known: () => readonly string[] = defaultAuthorities,
 ): SecureOptions {
   const own = {
     minVersion,
@@ -64,10 +74,11 @@ export function secureOptions(
     ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
   };
   const authorities = [ca].flat();
-  if (authorities.length === 0 && cert === undefined) return own;
+  if (authorities.length === 0 && cert === undefined && !onlyCa) return own;
   try {
     // Created once and not per connection, because parsing all certificates takes time.
-    const trusted = authorities.length === 0 ? {} : { ca: [...defaultAuthorities(), ...authorities] };
+    const isDefault = authorities.length === 0 && !onlyCa;
+    const trusted = isDefault ? {} : { ca: [...(onlyCa ? [] : known()), ...authorities] };
     const { createSecureContext } = process.getBuiltinModule('node:tls');
     return { ...own, secureContext: createSecureContext({ ...own, ...trusted }) };
   } catch (cause) {
