@@ -10,8 +10,8 @@ export const builds: readonly Command[] = [
       'DIR (default: .) has the application, with its dependencies installed; gantry runs nothing of it. With a package.json, ' +
       'the production dependencies and the application become layers of their own, and the start script or main is the ' +
       'command. Any other folder needs --entrypoint. Files of .dockerignore, .git, .env* and .npmrc stay out. The same files ' +
-      'give the same digest. REF is a reference, or a place on disk such as oci:DIR[:NAME]. LIST is words with commas between ' +
-      'them, or a JSON array. Prints the reference of the image.',
+      'give the same digest. REF is a reference, docker-daemon:NAME, or a place on disk such as oci:DIR[:NAME]. LIST is words ' +
+      'with commas between them, or a JSON array. Prints the reference of the image.',
     arguments: [{ ...directory, optional: true }],
     options: [
       {

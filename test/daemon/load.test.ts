@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { CopyError } from '../../src/errors.ts';
 import { bytesContent } from '../../src/flow/content.ts';
@@ -175,6 +176,23 @@ describe('loading into a docker daemon', () => {
     );
     assert.equal(config.architecture, 'arm64');
     assert.match(descriptor.mediaType, /image\.manifest/);
+  });
+
+  it('A build goes straight into the daemon, and an equal one sends no bytes.', async (test) => {
+    for (const store of stores) {
+      const at = await stage(test, { store });
+      const options = { to: 'docker-daemon:site:1', base: 'scratch', entrypoint: ['/site'] };
+      await writeFile(join(at.path, 'index.html'), 'hello');
+      const { descriptor } = await at.client.build(at.path, {
+        ...options,
+        platforms: ['linux/amd64', 'linux/arm64'],
+      });
+      const { received } = at.daemon;
+      assert.equal(idOf(at, 'site:1') === descriptor.digest, store === 'containerd');
+      await at.client.build(at.path, { ...options, platforms: ['linux/amd64', 'linux/arm64'] });
+      assert.equal(at.daemon.received, received);
+      assert.equal(at.daemon.loads.length, 1);
+    }
   });
 
   it('The digest in the name of a destination is compared, and nothing is sent for another one.', async (test) => {
