@@ -13,6 +13,7 @@ export type { Transport } from './http/transport.ts';
 export { createImage, type ImageParts } from './image/create.ts';
 export { type CreateIndexOptions, createIndex } from './image/create-index.ts';
 export type { ConfigEdit, Healthcheck } from './image/edit/config-edit.ts';
+export { type EditFileOptions, editFile, type FileEdit } from './image/edit/file-edit.ts';
 export { type FlattenOptions, flatten } from './image/edit/flatten.ts';
 export { type MapImagesOptions, mapImages } from './image/edit/map-images.ts';
 export { type RebaseBases, rebase } from './image/edit/rebase.ts';

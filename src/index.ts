@@ -25,6 +25,8 @@ export type { CopyPlaceOptions, TransferOptions } from './client/copy.ts';
 export type { CopiedTag, SkippedName } from './client/copy-repository.ts';
 export type { EditedImage, EditOptions, ImageChange } from './client/edit.ts';
 export type { EditIndexOptions, IndexEdit } from './client/edit-index.ts';
+export type { EditManifestOptions, ManifestChange } from './client/edit-manifest.ts';
+export type { FlattenImagesOptions } from './client/flatten.ts';
 export type { InspectedChild, Inspection } from './client/inspect.ts';
 export { type LayerFile, type LayerFileOptions, layerOfTar } from './client/layers/layer-file.ts';
 export { type LayerOfFolderOptions, layerOfFolder } from './client/layers/layer-of-folder.ts';
@@ -116,6 +118,7 @@ export {
   convertIndex,
   type LostMember,
 } from './image/edit/convert.ts';
+export { type EditFileOptions, editFile, type FileEdit } from './image/edit/file-edit.ts';
 export { type FlattenOptions, flatten } from './image/edit/flatten.ts';
 export { type MapImagesOptions, mapImages } from './image/edit/map-images.ts';
 export { type RebaseBases, rebase } from './image/edit/rebase.ts';
@@ -125,7 +128,8 @@ export {
   type RecompressOptions,
   recompress,
 } from './image/edit/recompress.ts';
-export type { FileEntry, FileLookup, FileWithContent, ReadFilesOptions } from './image/filesystem.ts';
+export type { FileEntry, FileWithContent, ReadFilesOptions } from './image/file-entry.ts';
+export type { FileLookup } from './image/filesystem.ts';
 export type { AddedLayers, Image, ImageContent, ImageView, ViewPlace } from './image/image.ts';
 export type {
   AddedImages,

@@ -182,10 +182,20 @@ export const edits: readonly Command[] = [
   {
     name: 'flatten',
     summary: 'merge the layers of an image into one',
-    details: `${places} The same image gives the same digest.`,
+    details:
+      `${places} The same image gives the same digest. With --keep, --keep-base or --base, only the layers above become one, and ` +
+      'other images still share the layers below.',
     arguments: [source],
-    options: results,
-    examples: ['gantry flatten ghcr.io/acme/app:1 -t ghcr.io/acme/app:flat'],
+    options: [
+      { name: 'keep', value: 'N', summary: 'keep the N lowest layers' },
+      { name: 'keep-base', summary: 'keep the layers of the base that the annotations of the image name' },
+      { name: 'base', value: 'IMAGE', valueKind: 'place', summary: 'keep the layers of this base' },
+      ...results,
+    ],
+    examples: [
+      'gantry flatten ghcr.io/acme/app:1 -t ghcr.io/acme/app:flat',
+      'gantry flatten --base alpine:3.19 ghcr.io/acme/based:1 -t ghcr.io/acme/based:flat',
+    ],
     load: async () => (await import('./commands/flatten.ts')).flattenImage,
   },
   {

@@ -27,6 +27,28 @@ export async function readStdin(signal: AbortSignal): Promise<string> {
   return (text + decoder.decode()).replace(/\r?\n$/, '');
 }
 
+/**
+ * Returns all bytes of stdin.
+ * @throws INVALID_OPTION above the limit
+ */
+export async function readStdinBytes(signal: AbortSignal, most: number): Promise<Uint8Array> {
+  signal.addEventListener('abort', stop, { once: true });
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of process.stdin) {
+      const bytes = Buffer.from(chunk);
+      length += bytes.byteLength;
+      if (length > most)
+        throw new InputError('INVALID_OPTION', `stdin has more than the limit of ${most} bytes`);
+      chunks.push(bytes);
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+  return Buffer.concat(chunks);
+}
+
 function stop(): void {
   process.stdin.destroy(new Error('interrupted'));
 }

@@ -4,6 +4,7 @@ import { builds } from './build-table.ts';
 import { changes } from './changes-table.ts';
 import type { Command, CommandGroup, Option } from './command.ts';
 import { conversions } from './convert-table.ts';
+import { editor } from './editor-table.ts';
 import { edits } from './edits-table.ts';
 import { files } from './files-table.ts';
 import { indexes } from './index-table.ts';
@@ -215,6 +216,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   ...builds,
   ...edits,
   ...conversions,
+  editor,
   indexes,
   ...changes,
   auth,

@@ -1,5 +1,6 @@
 import { selectRoot } from '../copy/select.ts';
 import { baseDigestKey, baseNameKey } from '../image/base-annotations.ts';
+import { countBaseLayers } from '../image/edit/rebase.ts';
 import type { Image } from '../image/image.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Annotations } from '../spec/descriptor.ts';
@@ -57,4 +58,34 @@ export function createBases(connections: Connections, { signal }: SignalOptions)
       for (const { repository } of opened.values()) await repository[Symbol.asyncDispose]();
     },
   };
+}
+
+/** The base of an image, and where to look for it. */
+export interface BaseQuestion {
+  /** The base. Without it, the annotations of the image or of its index name the base. */
+  readonly base?: Place | undefined;
+  readonly bases: Bases;
+  /** The name of the image in errors. */
+  readonly name: string;
+  /** The image itself, or its index. */
+  readonly root: Manifest;
+}
+
+/**
+ * Returns the number of layers that an image has from its base; undefined if nothing names one.
+ * @throws MANIFEST_INVALID when the image is not built on the base
+ */
+export async function baseLayersOf(
+  image: Image,
+  { base, bases, name, root }: BaseQuestion,
+  read: SignalOptions,
+): Promise<number | undefined> {
+  const { body } = await image.manifest(read);
+  const said = root.body.kind === 'unknown' ? undefined : root.body.annotations;
+  const place = base ?? annotatedBases({ ...said, ...body.annotations }).from;
+  if (place === undefined) return undefined;
+  const { os, architecture, variant } = await image.config(read);
+  const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  const from = await bases.image(place, platform);
+  return countBaseLayers(image, { from, name, fromName: formatPlace(place) }, read);
 }

@@ -5,7 +5,6 @@ import { withDistributableLayers } from '../image/edit/distributable.ts';
 import { editIndexDocument } from '../image/edit/index-document.ts';
 import { inlinedEntries, withInlineData } from '../image/edit/inline-data.ts';
 import type { IndexChange } from '../image/edit/map-images.ts';
-import { countBaseLayers } from '../image/edit/rebase.ts';
 import { type CompressionLevel, type LayerMaker, recompressor } from '../image/edit/recompress.ts';
 import { withRemadeLayers } from '../image/edit/remake.ts';
 import { layerRewriter } from '../image/edit/rewrite-layers.ts';
@@ -14,10 +13,10 @@ import type { Image } from '../image/image.ts';
 import type { Algorithm } from '../spec/digest.ts';
 import type { MediaFamily } from '../spec/media-family.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import { annotatedBases, type Bases } from './bases.ts';
+import { type Bases, baseLayersOf } from './bases.ts';
 import type { EditedSource, ImageChange } from './edit.ts';
 import type { KeptLayers } from './kept-layers.ts';
-import { formatPlace, type Place } from './place.ts';
+import type { Place } from './place.ts';
 
 /** The options of a conversion after their check. */
 export interface Asked {
@@ -99,25 +98,9 @@ function filesRewriter(
   const rewrite = layerRewriter({ stripped, latest, form, layerOf });
   return async (image, read) => {
     const isWhole = latest === undefined || isEveryLayer;
-    const baseLayers = isWhole ? 0 : await baseLayersOf(image, { base, bases, name, root }, read);
+    const baseLayers = isWhole ? 0 : ((await baseLayersOf(image, { base, bases, name, root }, read)) ?? 0);
     const timed = latest === undefined ? image : withLatestTime(image, { latest, baseLayers });
     // A layer is read once for the plan, and once more if something in it changes.
     return withRemadeLayers(kept?.keep(timed) ?? timed, rewrite(baseLayers));
   };
-}
-
-/** Returns the number of layers from the base that the options or annotations name; 0 without one. */
-async function baseLayersOf(
-  image: Image,
-  { base, bases, name, root }: Pick<Asked, 'base'> & Pick<Workshop, 'bases' | 'name' | 'root'>,
-  read: SignalOptions,
-): Promise<number> {
-  const { body } = await image.manifest(read);
-  const said = root.body.kind === 'unknown' ? undefined : root.body.annotations;
-  const place = base ?? annotatedBases({ ...said, ...body.annotations }).from;
-  if (place === undefined) return 0;
-  const { os, architecture, variant } = await image.config(read);
-  const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
-  const from = await bases.image(place, platform);
-  return countBaseLayers(image, { from, name, fromName: formatPlace(place) }, read);
 }

@@ -33,6 +33,10 @@ export function editCalls(connections: Connections, merged: MergeOptions): EditV
       const options = merged('convert', { source }, own);
       return (await import('./convert.ts')).convertImages(connections, source, options);
     },
+    editManifest: async (source, change, own = {}) => {
+      const options = merged('editManifest', { source, change }, own);
+      return (await import('./edit-manifest.ts')).editManifest(connections, source, change, options);
+    },
     editIndex: async (source, change, own = {}) => {
       const options = merged('editIndex', { source, change }, own);
       return (await import('./edit-index.ts')).editIndex(connections, source, change, options);

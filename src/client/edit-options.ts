@@ -21,6 +21,8 @@ import type { BuildOptions } from './build.ts';
 import type { ConvertOptions } from './convert.ts';
 import type { EditOptions } from './edit.ts';
 import type { EditIndexOptions } from './edit-index.ts';
+import type { EditManifestOptions } from './edit-manifest.ts';
+import type { FlattenImagesOptions } from './flatten.ts';
 import type { ListIndexOptions } from './list-index.ts';
 import { diskKinds } from './place.ts';
 import type { RebaseOptions } from './rebase.ts';
@@ -53,6 +55,17 @@ export const editShape: Shape<EditOptions> = {
   jobs: count,
   nondistributable: flag,
   onEvent: callback,
+};
+
+/** The options of `editManifest`. */
+export const editManifestShape: Shape<EditManifestOptions> = { ...editShape, mediaType: text };
+
+/** The options of `flatten`. */
+export const flattenShape: Shape<FlattenImagesOptions> = {
+  ...editShape,
+  keep: either('a whole number from 0', oneOf(0), count),
+  base: placeOption,
+  keepBase: flag,
 };
 
 /** The options of `rebase`. */

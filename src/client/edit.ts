@@ -106,6 +106,8 @@ export async function changeView(
 /** The source of a change. */
 export interface EditedSource {
   readonly repository: Repository;
+  /** The name of the registry, if the place is one. */
+  readonly registry: string | undefined;
   readonly root: Manifest;
   /** Reports a loss that ends nothing. */
   readonly warn: (text: string) => void;
@@ -134,7 +136,7 @@ export async function editView(
         ? openIndex(repository, root, { registry })
         : openImage(repository, root, { registry });
     const warn = (text: string): void => connections.warn(repository.name, text);
-    const changed = await change(view, { repository, root, warn, works: ledger.works });
+    const changed = await change(view, { repository, registry, root, warn, works: ledger.works });
     const { descriptor } = await changed.manifest({ signal });
     const before = root.descriptor;
     const place = target ?? (await placeOfSource(origin, repository, before.digest, { signal }));

@@ -113,6 +113,8 @@ const verbs: Readonly<Record<Exclude<keyof Client, 'openBlob' | 'close' | symbol
   rebase: ({ client, host }, options) =>
     client.rebase(`${host}/app:1`, { oldBase: `${host}/app:1`, newBase: `${host}/app:2`, ...options }),
   convert: ({ client, host }, options) => client.convert(`${host}/app:1`, { ...options, format: 'docker' }),
+  editManifest: ({ client, host }, options) =>
+    client.editManifest(`${host}/app:1`, ({ bytes }) => bytes, options),
   editIndex: ({ client, host }, options) => client.editIndex(`${host}/app:1`, (one) => one, options),
   appendIndex: ({ client, host }, options) =>
     client.appendIndex([`${host}/app:1`], { to: `${host}/all:1`, ...options }),

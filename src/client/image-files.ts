@@ -1,4 +1,4 @@
-import type { FileEntry } from '../image/filesystem.ts';
+import type { FileEntry } from '../image/file-entry.ts';
 import type { Image } from '../image/image.ts';
 import { openImageFile } from '../image/open-file.ts';
 import { openFileSystem } from '../image/open-file-system.ts';

@@ -81,6 +81,7 @@ const before: Readonly<Record<string, readonly unknown[]>> = {
   flatten: [place],
   rebase: [place],
   convert: [place],
+  editManifest: [place, (one: unknown) => one],
   editIndex: [place, (one: unknown) => one],
   appendIndex: [[place]],
   listIndex: [place],

@@ -33,7 +33,9 @@ import {
   buildShape,
   convertShape,
   editIndexShape,
+  editManifestShape,
   editShape,
+  flattenShape,
   listIndexShape,
   placeOption,
   rebaseShape,
@@ -162,6 +164,7 @@ export type Verb =
   | 'flatten'
   | 'rebase'
   | 'convert'
+  | 'editManifest'
   | 'editIndex'
   | 'appendIndex'
   | 'listIndex'
@@ -203,9 +206,10 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   writeLayer,
   edit: editShape,
   append: appendShape,
-  flatten: editShape,
+  flatten: flattenShape,
   rebase: rebaseShape,
   convert: convertShape,
+  editManifest: editManifestShape,
   editIndex: editIndexShape,
   appendIndex: appendIndexShape,
   listIndex: listIndexShape,

@@ -3,7 +3,7 @@ import { chmod, lchown, link, lutimes, mkdir, open, symlink, utimes } from 'node
 import { ContentError, InputError, isGantryError } from '../errors.ts';
 import { onDisk, systemCode } from '../files/files.ts';
 import { gathered } from '../flow/gather.ts';
-import type { FileEntry, FileWithContent } from '../image/filesystem.ts';
+import type { FileEntry, FileWithContent } from '../image/file-entry.ts';
 import type { ImageFileSystem } from '../image/open-file-system.ts';
 import {
   signal as abortSignal,

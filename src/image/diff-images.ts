@@ -4,7 +4,7 @@ import { signal as abortSignal, checkArgument, checkOptions, object, type Shape 
 import { aView } from '../store/checks.ts';
 import { compareBytes } from '../store/listing.ts';
 import { type ConfigChange, diffConfigs } from './diff-configs.ts';
-import type { FileEntry } from './filesystem.ts';
+import type { FileEntry } from './file-entry.ts';
 import type { Image } from './image.ts';
 import { type FileSystemOptions, type ImageFileSystem, openFileSystem } from './open-file-system.ts';
 

@@ -28,6 +28,12 @@ export interface DirectoryNode extends FileNode {
 /** The outcome of a walk: a node, or the reason why there is none. */
 export type Walked = FileNode | 'missing' | 'not a directory' | 'a loop';
 
+/** A node with its path in the tree. */
+export interface ResolvedNode {
+  readonly node: FileNode;
+  readonly path: string;
+}
+
 /** The number of symbolic links that one path may lead through, as in Linux. */
 export const maxLinks = 40;
 
@@ -44,14 +50,20 @@ export class FileTree {
    * end.
    */
   walk(path: string, { follow = false }: { readonly follow?: boolean } = {}): Walked {
-    return this.#walk(path, { follow, make: false });
+    const found = this.#walk(path, { follow, make: false });
+    return typeof found === 'string' ? found : found.node;
+  }
+
+  /** As `walk` with `follow`, and returns the path without symbolic links; `.` for the root. */
+  resolve(path: string): ResolvedNode | Exclude<Walked, FileNode> {
+    return this.#walk(path, { follow: true, make: false });
   }
 
   /** Returns the directory at a path, and makes the missing directories that lead there. */
   directoryFor(path: string): DirectoryNode | Exclude<Walked, FileNode> {
     const found = this.#walk(path, { follow: true, make: true });
     if (typeof found === 'string') return found;
-    return isDirectory(found) ? found : 'not a directory';
+    return isDirectory(found.node) ? found.node : 'not a directory';
   }
 
   /** @throws TOO_LARGE above a million names */
@@ -74,8 +86,13 @@ export class FileTree {
     }
   }
 
-  #walk(path: string, { follow, make }: { readonly follow: boolean; readonly make: boolean }): Walked {
+  #walk(
+    path: string,
+    { follow, make }: { readonly follow: boolean; readonly make: boolean },
+  ): ResolvedNode | Exclude<Walked, FileNode> {
     const above: DirectoryNode[] = [];
+    /** The names that lead from the root to the node. */
+    const names: string[] = [];
     let at: FileNode = this.root;
     let links = 0;
     /** The parts still to walk, the next one last. */
@@ -85,6 +102,7 @@ export class FileTree {
       if (!isDirectory(at)) return 'not a directory';
       if (part === '..') {
         at = above.pop() ?? this.root;
+        names.pop();
         continue;
       }
       let child = at.children.get(part);
@@ -96,17 +114,19 @@ export class FileTree {
       const link = isLast(todo) && !follow ? undefined : linkOf(child);
       if (link === undefined) {
         above.push(at);
+        names.push(part);
         at = child;
         continue;
       }
       if (++links > maxLinks) return 'a loop';
       if (link.startsWith('/')) {
         above.length = 0;
+        names.length = 0;
         at = this.root;
       }
       for (const step of link.split('/').toReversed()) todo.push(step);
     }
-    return at;
+    return { node: at, path: names.join('/') || '.' };
   }
 }
 

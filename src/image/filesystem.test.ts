@@ -9,7 +9,8 @@ import { bytesContent } from '../flow/content.ts';
 import { readTar } from '../tar/read.ts';
 import { type TarFile, writeTar } from '../tar/write.ts';
 import { failsWith } from '../testing/contract/sample.ts';
-import { createFileSystem, type FileEntry, type FileSystem } from './filesystem.ts';
+import type { FileEntry } from './file-entry.ts';
+import { createFileSystem, type FileSystem } from './filesystem.ts';
 import { createLayerReader } from './layer-changes.ts';
 
 /** An entry of a layer. A text is the content of a file. */

@@ -65,7 +65,9 @@ describe('findFile', () => {
           const expected = (() => {
             try {
               const { type, layer: at, position } = merged.locate(wanted) ?? { type: 'missing' };
-              return type === 'missing' || type === 'directory' ? type : { layer: at, position };
+              return type === 'missing' || type === 'directory'
+                ? type
+                : { path: merged.resolvePath(wanted), layer: at, position };
             } catch (error) {
               return isGantryError(error) ? error.code : error;
             }
@@ -93,7 +95,7 @@ describe('findFile', () => {
       'a file of the top layer is found there',
       'etc/a',
       [base, base, base],
-      { found: { layer: 2, position: 1 }, read: [2] },
+      { found: { path: 'etc/a', layer: 2, position: 1 }, read: [2] },
     ],
     [
       'a whiteout ends the search',
@@ -117,7 +119,7 @@ describe('findFile', () => {
       'a link to another directory is followed',
       'lib/x',
       [base, [['lib', symlink('usr/lib')]], []],
-      { found: { layer: 0, position: 4 }, read: [2, 1, 0] },
+      { found: { path: 'usr/lib/x', layer: 0, position: 4 }, read: [2, 1, 0] },
     ],
     [
       'a file in a linked directory of another layer needs the merged tree',

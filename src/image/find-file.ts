@@ -5,6 +5,8 @@ import { type LayerNames, parentOf } from './layer-names.ts';
 
 /** The layer and the position in its tar from which a path has its content. */
 export interface Found {
+  /** The path without symbolic links in it. */
+  readonly path: string;
   readonly layer: number;
   readonly position: number;
 }
@@ -18,7 +20,7 @@ interface Directory {
 type Seen =
   | Directory
   | { readonly kind: 'symlink'; readonly linkname: string }
-  | ({ readonly kind: 'file' } & Found)
+  | ({ readonly kind: 'file' } & Omit<Found, 'path'>)
   | 'missing'
   | 'unsure';
 
@@ -54,7 +56,8 @@ export async function findFile(
     if (typeof seen === 'string') return seen;
     const isLast = todo.every((step) => step === '' || step === '.');
     if (seen.kind === 'directory') above.push({ path: next, directory: seen });
-    else if (seen.kind === 'file') return isLast ? { layer: seen.layer, position: seen.position } : 'missing';
+    else if (seen.kind === 'file')
+      return isLast ? { path: next, layer: seen.layer, position: seen.position } : 'missing';
     else if (isLast && !follow) return 'unsure';
     else {
       if (++links > maxLinks) {

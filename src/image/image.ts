@@ -53,6 +53,11 @@ export interface Image extends ImageContent {
    */
   withConfig(change: ConfigEdit): Image;
   /**
+   * Replaces the config by these bytes. The config of an artifact may be any JSON. Reading the view throws MANIFEST_INVALID when
+   * they are no config of an image with the same layers.
+   */
+  withRawConfig(config: Uint8Array): Image;
+  /**
    * Adds layers on top, each with one entry in the history. Their media types become those of the image's family.
    * @throws UNSUPPORTED, when the view is read, for a layer that docker's family has no type for, such as zstd
    */

@@ -6,16 +6,12 @@ import { signal as abortSignal, checkArgument, checkOptions, object, type Shape 
 import { aView } from '../store/checks.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { writeTar } from '../tar/write.ts';
-import {
-  createFileSystem,
-  type FileEntry,
-  type FileLookup,
-  type FileSystem,
-  type FileWithContent,
-  type ReadFilesOptions,
-} from './filesystem.ts';
-import type { Image } from './image.ts';
+import type { FileEntry, FileWithContent, ReadFilesOptions } from './file-entry.ts';
+import { readListing } from './file-listing.ts';
+import { createFileSystem, type FileLookup, type FileSystem } from './filesystem.ts';
+import type { Image, ImageContent } from './image.ts';
 import type { Layer } from './layer.ts';
+import { layerBetween } from './layer-between.ts';
 import { createLayerReader, type LayerChanges } from './layer-changes.ts';
 import { readWholeTar } from './whole-tar.ts';
 
@@ -69,6 +65,35 @@ export async function openFileSystem(
   checkOptions('openFileSystem', options, shape);
   const layers = await layersOf(image, options);
   const fileSystem = createFileSystem();
+  await applyLayers(layers, options, (changes) => fileSystem.apply(changes));
+  return viewOf(fileSystem, layers, options);
+}
+
+/**
+ * Returns the tar of one layer that has the effect of all layers above the lowest ones. Reads each layer for its headers, and
+ * once more the layers that its files come from.
+ */
+export async function openUpperLayer(
+  image: ImageContent,
+  lowest: number,
+  options: FileSystemOptions = {},
+): Promise<AsyncIterable<Uint8Array>> {
+  const layers = await layersOf(image, options);
+  const [base, whole] = [createFileSystem(), createFileSystem()];
+  await applyLayers(layers, options, (changes, at) => {
+    if (at < lowest) base.apply(changes);
+    return whole.apply(changes);
+  });
+  const listing = layerBetween(base.tree, whole.tree);
+  return writeTar(named(readListing(listing, opener(layers, options), options)));
+}
+
+/** Reads the headers of the layers, some at once, and applies them in order. `apply` returns sentences about faults. */
+async function applyLayers(
+  layers: readonly NamedLayer[],
+  options: FileSystemOptions,
+  apply: (changes: LayerChanges, at: number) => readonly string[],
+): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   const pool = createPool(atOnce);
@@ -78,14 +103,13 @@ export async function openFileSystem(
   try {
     for (const [at, { what }] of layers.entries()) {
       const changes = await readings[at];
-      const [fault] = changes === undefined ? [] : fileSystem.apply(changes);
+      const [fault] = changes === undefined ? [] : apply(changes, at);
       if (fault !== undefined) throw faultIn(what, fault);
     }
   } finally {
     stop.abort();
     await Promise.allSettled(readings);
   }
-  return viewOf(fileSystem, layers, options);
 }
 
 /** A layer with its name in errors. */
@@ -98,7 +122,10 @@ export interface NamedLayer {
  * Returns the layers of an image from the bottom.
  * @throws UNSUPPORTED when one is no change of a file system
  */
-export async function layersOf(image: Image, { signal }: SignalOptions): Promise<readonly NamedLayer[]> {
+export async function layersOf(
+  image: ImageContent,
+  { signal }: SignalOptions,
+): Promise<readonly NamedLayer[]> {
   const { descriptor, body } = await image.manifest({ signal });
   const layers = await image.layers({ signal });
   return layers.map((layer, at) => {
@@ -131,20 +158,27 @@ function viewOf(
   layers: readonly NamedLayer[],
   { unpack }: FileSystemOptions,
 ): ImageFileSystem {
-  const files = ({ wants, signal }: ReadFilesOptions = {}): AsyncIterable<FileWithContent> => {
-    const open = (at: number): AsyncIterable<Uint8Array> => {
-      const layer = layers[at]?.layer;
-      if (layer === undefined) throw new RangeError(`there is no layer ${at}`);
-      return layer.uncompressed(unpack).open({ signal });
-    };
-    return fileSystem.files(open, { wants, signal });
-  };
+  const files = ({ wants, signal }: ReadFilesOptions = {}): AsyncIterable<FileWithContent> =>
+    fileSystem.files(opener(layers, { unpack, signal }), { wants, signal });
   return {
     entries: () => fileSystem.entries(),
     find: (path) => fileSystem.find(path),
+    resolvePath: (path) => fileSystem.resolvePath(path),
     locate: (path) => fileSystem.locate(path),
     files,
     tar: (options) => writeTar(named(files(options))),
+  };
+}
+
+/** Returns a function that opens the tar of a layer. */
+function opener(
+  layers: readonly NamedLayer[],
+  { unpack, signal }: FileSystemOptions,
+): (at: number) => AsyncIterable<Uint8Array> {
+  return (at) => {
+    const layer = layers[at]?.layer;
+    if (layer === undefined) throw new RangeError(`there is no layer ${at}`);
+    return layer.uncompressed(unpack).open({ signal });
   };
 }
 

@@ -8,7 +8,8 @@ import {
   text,
 } from '../spec/options.ts';
 import { aView } from '../store/checks.ts';
-import { createFileSystem, type FileEntry } from './filesystem.ts';
+import type { FileEntry } from './file-entry.ts';
+import { createFileSystem } from './filesystem.ts';
 import { type Found, findFile } from './find-file.ts';
 import type { Image } from './image.ts';
 import { type LayerChanges, shown } from './layer-changes.ts';
@@ -66,7 +67,7 @@ export async function openImageFile(
   const { linkname: _, ...header } = entry.header;
   if (header.type !== 'file') throw notFile(path, `a ${header.type}`);
   return {
-    path: entry.path,
+    path: found.path,
     ...header,
     layer: found.layer,
     open: () => contentOf(layer, found.position, options),
@@ -116,7 +117,7 @@ async function findMerged(
   }
   const found = fileSystem.locate(path);
   if (found === undefined) return 'missing';
-  return found.type === 'directory' ? 'directory' : found;
+  return found.type === 'directory' ? 'directory' : { ...found, path: fileSystem.resolvePath(path) ?? path };
 }
 
 async function* contentOf(

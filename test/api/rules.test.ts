@@ -137,6 +137,7 @@ describe('the order of arguments', () => {
       'diff',
       'edit',
       'editIndex',
+      'editManifest',
       'pull',
       'push',
       'pushImage',

@@ -72,6 +72,7 @@ const rows: Readonly<Record<string, Row>> = {
   convertImage: { values: { image: view, family: 'oci' }, options: {} },
   convertIndex: { values: { index: view, family: 'oci' }, options: {} },
   recompress: { values: { image: view }, options: { compression: 'gzip' }, required: ['compression'] },
+  editFile: { values: { image: view, path: 'etc/motd', edit: bytes }, options: {} },
   layerOfFolder: { values: { folder: '/nowhere' }, options: {} },
   layerOfTar: { values: { source: '/nowhere' }, options: {} },
   rebase: { values: { image: view }, options: { from: view, to: view }, required: ['from', 'to'] },

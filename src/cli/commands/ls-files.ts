@@ -1,4 +1,4 @@
-import type { FileEntry } from '../../image/filesystem.ts';
+import type { FileEntry } from '../../image/file-entry.ts';
 import type { TarType } from '../../tar/entry.ts';
 import type { Context } from '../context.ts';
 import type { ParsedArgs } from '../parsed-args.ts';

@@ -2,6 +2,8 @@ import type { AppendLayersOptions } from '../append.ts';
 import type { BuildOptions, BuildResult } from '../build.ts';
 import type { ConvertedImage, ConvertOptions } from '../convert.ts';
 import type { EditedImage, EditOptions, ImageChange } from '../edit.ts';
+import type { EditManifestOptions, ManifestChange } from '../edit-manifest.ts';
+import type { FlattenImagesOptions } from '../flatten.ts';
 import type { LayerSource } from '../layers/open-layers.ts';
 import type { Place } from '../place.ts';
 import type { RebaseOptions } from '../rebase.ts';
@@ -32,6 +34,28 @@ export interface EditVerbs extends IndexVerbs {
    */
   edit(source: string | Place, change: ImageChange, options?: EditOptions): Promise<EditedImage>;
   /**
+   * Replaces the manifest of an image or of an index at any place; with `platforms` those of images in an index. `change` makes the
+   * new bytes of the old manifest. Everything that the new manifest names has to be at the source or at the destination.
+   * @throws MANIFEST_INVALID when the bytes are no manifest of the same kind, mix docker's media types with OCI's, or name layers
+   * that the config does not; also the other errors of `edit`
+   * @example
+   * ```ts
+   * import { createClient } from 'gantry';
+   *
+   * await using client = createClient();
+   * const reference = 'ghcr.io/acme/parts:amd64';
+   * await client.editManifest(reference, ({ bytes }) => {
+   *   const manifest = JSON.parse(new TextDecoder().decode(bytes));
+   *   return new TextEncoder().encode(JSON.stringify({ ...manifest, annotations: { team: 'core' } }));
+   * });
+   * ```
+   */
+  editManifest(
+    source: string | Place,
+    change: ManifestChange,
+    options?: EditManifestOptions,
+  ): Promise<EditedImage>;
+  /**
    * Adds layers on top of an image, of every image of an index, or of nothing. Each is a `Layer`, or the path of a tar,
    * compressed or not, or of a folder; `-` is the standard input. gantry checks that a tar is one, and never compresses one
    * that is compressed.
@@ -47,7 +71,9 @@ export interface EditVerbs extends IndexVerbs {
    */
   append(layers: readonly LayerSource[], options: AppendLayersOptions): Promise<EditedImage>;
   /**
-   * Merges the layers of an image, or of every image of an index, into one each. The same layers give the same digest.
+   * Merges the layers of an image, or of every image of an index, into one each, or only those above its base. The same layers
+   * give the same digest.
+   * @throws INVALID_OPTION when `keepBase` is set and no annotation names a base
    * @throws as `edit` does, and UNSUPPORTED for a layer that holds no files
    * @example
    * ```ts
@@ -57,7 +83,7 @@ export interface EditVerbs extends IndexVerbs {
    * await client.flatten('ghcr.io/acme/app:1', { to: 'ghcr.io/acme/app:flat' });
    * ```
    */
-  flatten(source: string | Place, options?: EditOptions): Promise<EditedImage>;
+  flatten(source: string | Place, options?: FlattenImagesOptions): Promise<EditedImage>;
   /**
    * Puts an image, or every image of an index, on another base, and names the base in annotations. Compares layers by the
    * digests of their tars. With the same base twice, the image keeps its digest.

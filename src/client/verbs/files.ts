@@ -1,6 +1,6 @@
 import type { UnpackedFiles } from '../../folder/unpack-files.ts';
 import type { ImageDiff } from '../../image/diff-images.ts';
-import type { FileEntry } from '../../image/filesystem.ts';
+import type { FileEntry } from '../../image/file-entry.ts';
 import type { Place } from '../place.ts';
 import type { ReadOptions } from '../read.ts';
 import type { UnpackOptions } from '../unpack.ts';

@@ -1,13 +1,28 @@
 import type { JsonChange } from '../../json/edit.ts';
 import { parseImageConfig } from '../../json/image-config.ts';
-import { arrayOf, checkArgument, checkOptions, object, recordOf, type Shape } from '../../spec/options.ts';
+import { isConfigType } from '../../spec/media-type.ts';
+import {
+  arrayOf,
+  bytes,
+  checkArgument,
+  checkOptions,
+  object,
+  recordOf,
+  type Shape,
+} from '../../spec/options.ts';
 import { type Platform, toPlatform } from '../../spec/platform.ts';
 import { aLayer } from '../../store/checks.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { AddedLayers, Image, ImageContent } from '../image.ts';
 import type { Layer } from '../layer.ts';
 import { checkConfigEdit, checkTime, configEdits, nullableText } from './config-edit.ts';
-import { documentsOf, editDocuments, type ImageDocuments, refuseArtifact } from './documents.ts';
+import {
+  documentsOf,
+  editDocuments,
+  type ImageDocuments,
+  refuseArtifact,
+  replaceConfig,
+} from './documents.ts';
 import { addedSteps, layersFor, stepsOf, withSteps } from './steps.ts';
 
 /** A change of an image. */
@@ -50,6 +65,17 @@ export function changeable(content: ImageContent): Image {
     withConfig(change) {
       checkConfigEdit(change);
       return configured(content, (config) => configEdits(parseImageConfig(config), change));
+    },
+    withRawConfig(config) {
+      checkArgument('withRawConfig', 'config', config, bytes);
+      return changed(content, {
+        async documents(documents) {
+          const replaced = replaceConfig(documents, config);
+          if (replaced !== documents && isConfigType(documents.manifest.body.config.mediaType))
+            stepsOf(replaced);
+          return replaced;
+        },
+      });
     },
     withLayers: (layers, options = {}) => withLayers(content, layers, options),
     withoutLayers: (matches) => withoutLayers(content, matches),

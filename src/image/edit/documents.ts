@@ -1,10 +1,13 @@
 import { ContentError } from '../../errors.ts';
 import { digestOf } from '../../flow/hash.ts';
 import { editJson, type JsonChange } from '../../json/edit.ts';
+import { configLimit, parseImageConfig } from '../../json/image-config.ts';
 import { manifestOfBytes } from '../../json/make-manifest.ts';
+import { parseJson } from '../../json/parse.ts';
 import { toBase64 } from '../../spec/base64url.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../../spec/digest.ts';
+import type { ImageConfig } from '../../spec/image-config.ts';
 import type { ImageManifest } from '../../spec/manifest.ts';
 import { familyOf, type MediaFamily, typeInFamily } from '../../spec/media-family.ts';
 import { isConfigType } from '../../spec/media-type.ts';
@@ -64,6 +67,34 @@ export function editDocuments(documents: ImageDocuments, edits: DocumentEdits): 
     manifest: normal === bytes ? edited : imageOf(normal, next),
     config: isSameConfig ? documents.config : config,
   };
+}
+
+/**
+ * Replaces the config by these bytes. The same bytes return the same documents.
+ * @throws MANIFEST_INVALID when the bytes are no JSON, or an image's config that names other layers than the old one
+ */
+export function replaceConfig(documents: ImageDocuments, config: Uint8Array): ImageDocuments {
+  const { manifest } = documents;
+  if (sameBytes(config, documents.config)) return documents;
+  const old = manifest.body.config;
+  parseJson(config, { what: 'the new config', maxBytes: configLimit });
+  if (isConfigType(old.mediaType)) refuseOtherLayers(parseImageConfig(config), documents.config);
+  const what = `manifest ${manifest.descriptor.digest}`;
+  const bytes = editJson(manifest.bytes, contentEdits(['config'], old, config), { what });
+  const { mediaType, digest } = manifest.descriptor;
+  const algorithm = computableAlgorithm(digest);
+  return { manifest: imageOf(bytes, { mediaType, algorithm, before: digest }), config };
+}
+
+function refuseOtherLayers({ rootfs }: ImageConfig, before: Uint8Array): void {
+  const [own, old] = [rootfs.diff_ids, parseImageConfig(before).rootfs.diff_ids];
+  const at = own.findIndex((diffId, index) => diffId !== old[index]);
+  if (own.length === old.length && at < 0) return;
+  const reason =
+    own.length === old.length
+      ? `it names ${own[at]} as layer ${at}, which is ${old[at]}`
+      : `it names ${own.length} layers, and the image has ${old.length}`;
+  throw new ContentError('MANIFEST_INVALID', `the new config does not fit the layers: ${reason}`);
 }
 
 /** Returns the edits of a descriptor that make it describe other bytes. Inlined bytes are replaced, too. */
