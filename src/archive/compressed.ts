@@ -1,7 +1,6 @@
-import * as zlib from 'node:zlib';
 import { UnsupportedError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
-import { decompressed } from '../flow/compression.ts';
+import { decompressed, sniffCompression } from '../flow/compression.ts';
 import type { Content } from '../flow/content.ts';
 
 /** The compression of a whole archive, found by its first bytes, because file names prove nothing. */
@@ -37,7 +36,6 @@ const longest = 8;
 
 /** The commands that unpack onto standard output. */
 const commands: Readonly<Partial<Record<ArchiveCompression, string>>> = {
-  zstd: 'zstd -dc',
   xz: 'xz -dc',
   bzip2: 'bzip2 -dc',
   lz4: 'lz4 -dc',
@@ -50,7 +48,7 @@ const commands: Readonly<Partial<Record<ArchiveCompression, string>>> = {
 
 function sniffArchive(start: Uint8Array): ArchiveCompression {
   const found = signatures.find(([, magic]) => magic.every((byte, at) => byte === any || start[at] === byte));
-  return found?.[0] ?? 'none';
+  return found?.[0] ?? sniffCompression(start);
 }
 
 export async function compressionOf(path: string, content: Content): Promise<ArchiveCompression> {
@@ -59,8 +57,8 @@ export async function compressionOf(path: string, content: Content): Promise<Arc
 }
 
 /**
- * Yields the bytes of an archive without their compression. Throws UNSUPPORTED for a compression that this
- * runtime cannot unpack; the error names the command that can.
+ * Yields the bytes of an archive without their compression. Throws UNSUPPORTED for a compression other than gzip and zstd;
+ * the error names the command that unpacks it.
  */
 export async function* unpacked(path: string, source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   const chunks = source[Symbol.asyncIterator]();
@@ -81,11 +79,9 @@ export async function* unpacked(path: string, source: AsyncIterable<Uint8Array>)
 function refusePacked(path: string, compression: ArchiveCompression): void {
   const command = commands[compression];
   if (command === undefined) return;
-  if (compression === 'zstd' && typeof Reflect.get(zlib, 'createZstdDecompress') === 'function') return;
-  const needed = compression === 'zstd' ? ', which needs Node 22.15 or later' : '';
   throw new UnsupportedError(
     compression,
-    `${path} is compressed with ${compression}${needed}; unpack it first: ${command} ${path} > image.tar`,
+    `${path} is compressed with ${compression}; unpack it first: ${command} ${path} > image.tar`,
   );
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
 import * as zlib from 'node:zlib';
 import { atEnd } from '../../test/at-end.ts';
+import { zstdStored } from '../../test/zstd.ts';
 import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { digestOf } from '../flow/hash.ts';
@@ -172,20 +173,14 @@ describe('openArchive', () => {
     });
   }
 
-  it('an image with a zstd layer gets an OCI manifest if the runtime can unpack it', async (test) => {
+  it('an image with a zstd layer gets an OCI manifest', async (test) => {
     const [layer = new Uint8Array(0)] = image.layers;
-    const compress: unknown = Reflect.get(zlib, 'zstdCompressSync');
-    const magic = new Uint8Array([0x28, 0xb5, 0x2f, 0xfd]);
-    const zstd = typeof compress === 'function' ? new Uint8Array(compress(layer)) : magic;
+    const zstd = zstdStored(layer);
     const archive = await openFiles(test, [
       file('layer', zstd),
       file('config', { os: 'linux', rootfs: { type: 'layers', diff_ids: [digestOf(layer)] } }),
       manifestJson('config', ['layer']),
     ]);
-    if (typeof compress !== 'function') {
-      await assert.rejects(archive.roots(), (error) => isGantryError(error, 'UNSUPPORTED'));
-      return;
-    }
     const { descriptor, body } = await archive.manifests.get('acme/app:1');
     assert.ok(body.kind === 'image');
     assert.equal(descriptor.mediaType, MediaType.ociManifest);

@@ -2,7 +2,7 @@
 export interface Codec {
   /**
    * Decompresses a source. Reads a chunk only when the last one is used up, and rethrows errors of the source unchanged.
-   * @throws UNSUPPORTED if the runtime lacks the compression
+   * @throws UNSUPPORTED for gzip, if the runtime lacks it
    */
   decompress(source: AsyncIterable<Uint8Array>, options: DecompressionOptions): AsyncIterable<Uint8Array>;
   /**

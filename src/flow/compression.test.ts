@@ -3,6 +3,7 @@ import { randomFillSync } from 'node:crypto';
 import { describe, it } from 'node:test';
 import * as zlib from 'node:zlib';
 import * as fc from 'fast-check';
+import { zstdSkippable } from '../../test/zstd.ts';
 import { failsWith } from '../testing/contract/sample.ts';
 import { collect } from './collect.ts';
 import { type Compression, decompressed, gzipped, sniffCompression } from './compression.ts';
@@ -46,13 +47,13 @@ const bomb = zlib.gzipSync(Buffer.alloc(2 ** 24));
 
 /** The frame that `zstd` makes of "hello zstd\n", without a checksum. */
 const zstdFrame = Buffer.from('28b52ffd200b59000068656c6c6f207a7374640a', 'hex');
-const hasZstd = Reflect.has(zlib, 'createZstdDecompress');
 
 describe('sniffCompression', () => {
   for (const [name, start, expected] of [
     ['gzip', [0x1f, 0x8b, 8, 0], 'gzip'],
     ['the first two bytes of gzip', [0x1f, 0x8b], 'gzip'],
     ['zstd', [0x28, 0xb5, 0x2f, 0xfd, 0], 'zstd'],
+    ['a skippable frame of zstd', [0x5a, 0x2a, 0x4d, 0x18, 0], 'zstd'],
     ['the beginning of a zstd magic', [0x28, 0xb5, 0x2f], 'none'],
     ['text', [0x68, 0x65, 0x6c, 0x6c], 'none'],
     ['nothing', [], 'none'],
@@ -164,23 +165,37 @@ describe('decompressed', () => {
     });
   }
 
-  it('decompressed unpacks zstd on a runtime with zstd', {
-    skip: hasZstd ? false : 'this Node has no zstd',
-  }, async () => {
+  it('decompressed unpacks zstd on every runtime, with all its frames', async () => {
+    const frames = Buffer.concat([zstdSkippable(4), zstdFrame, zstdFrame, zstdSkippable(3), zstdFrame]);
     for (const step of [1, 5, 64]) {
       assert.equal((await unpack(reused(zstdFrame, step))).toString(), 'hello zstd\n');
+      assert.equal((await unpack(reused(frames, step))).toString(), 'hello zstd\n'.repeat(3));
     }
-    const { source, state } = watched(Buffer.concat([zstdFrame.subarray(0, 4), Buffer.alloc(99, 0xff)]), 10);
-    await failsWith(unpack(source), 'DIGEST_INVALID');
-    assert.equal(state.letGo, true);
   });
 
-  it('decompressed refuses zstd on a runtime without it and releases the source', {
-    skip: hasZstd ? 'this Node has zstd' : false,
-  }, async () => {
-    const { source, state } = watched(zstdFrame);
-    await failsWith(unpack(source), 'UNSUPPORTED');
-    assert.equal(state.letGo, true);
+  for (const [name, bytes] of [
+    ['its header is damaged', Buffer.concat([zstdFrame.subarray(0, 4), Buffer.alloc(99, 0xff)])],
+    ['it is cut off', zstdFrame.subarray(0, -3)],
+    ['its second frame is cut off', Buffer.concat([zstdFrame, zstdFrame.subarray(0, 9)])],
+    ['text follows it', Buffer.concat([zstdFrame, Buffer.from('text')])],
+  ] as const) {
+    it(`decompressed refuses zstd when ${name}, and releases the source`, async () => {
+      const { source, state } = watched(bytes, 10);
+      await failsWith(unpack(source), 'DIGEST_INVALID');
+      assert.equal(state.letGo, true);
+    });
+  }
+
+  it('decompressed rethrows an error of a source in zstd unchanged, and releases it when the reader leaves', async () => {
+    const failure = new Error('the cable is out');
+    const source = async function* (): AsyncIterable<Uint8Array> {
+      yield zstdFrame.subarray(0, 15);
+      throw failure;
+    };
+    await assert.rejects(unpack(source()), (error) => error === failure);
+    const many = watched(Buffer.concat(Array.from({ length: 999 }, () => zstdFrame)), 64);
+    for await (const _ of decompressed(many.source, { what: 'layer' })) break;
+    assert.deepEqual(many.state, { letGo: true, finished: false });
   });
 });
 

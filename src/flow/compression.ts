@@ -60,15 +60,15 @@ export function sniffCompression(start: Uint8Array): Compression {
   const [a, b, c, d] = start;
   if (a === 0x1f && b === 0x8b) return 'gzip';
   if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) return 'zstd';
+  // A skippable frame, with which parallel compressors begin.
+  if (((a ?? 0) & 0xf0) === 0x50 && b === 0x2a && c === 0x4d && d === 0x18) return 'zstd';
   return 'none';
 }
 
 /**
- * Decompresses a source. Detects the compression by the first bytes and passes plain bytes through. Node 22 does not
- * notice a truncated zstd stream; only a source that verifies itself does.
+ * Decompresses a source. Detects the compression by the first bytes and passes plain bytes through.
  * @throws DIGEST_INVALID for a damaged stream
  * @throws TOO_LARGE when the output exceeds `limits`
- * @throws UNSUPPORTED for zstd on a runtime without it (Node before 22.15, browsers)
  */
 export async function* decompressed(
   source: AsyncIterable<Uint8Array>,

@@ -9,7 +9,7 @@ import type { Descriptor } from '../../src/spec/descriptor.ts';
 import { MediaType } from '../../src/spec/media-type.ts';
 import { blobOf, failsWith } from '../../src/testing/contract/sample.ts';
 import { gantry } from '../cli/gantry.ts';
-import { zstdStored } from '../peers/images.ts';
+import { zstdStored } from '../zstd.ts';
 import {
   attestationOf,
   file,

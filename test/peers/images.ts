@@ -19,6 +19,7 @@ import {
   type Repository,
   writeTar,
 } from '../../src/index.ts';
+import { zstdStored } from '../zstd.ts';
 
 /** The name of every image in every layout of these tests. */
 export const tag = 'v1';
@@ -98,22 +99,8 @@ async function zstdLayer(text: string): Promise<Layer> {
   const tar = await tarOf(text);
   return createLayer(bytesContent(zstdStored(tar)), {
     mediaType: MediaType.ociLayerZstd,
-    // Some supported versions of Node cannot unpack it.
     diffId: digestOf(tar),
   });
-}
-
-/**
- * Returns a zstd frame of one stored block: a single segment with a size of 4 bytes.
- * @see https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1
- */
-export function zstdStored(bytes: Uint8Array): Uint8Array {
-  const head = Buffer.alloc(12);
-  head.writeUInt32LE(0xfd2fb528, 0);
-  head.writeUInt8(0xa0, 4);
-  head.writeUInt32LE(bytes.byteLength, 5);
-  head.writeUIntLE((bytes.byteLength << 3) | 1, 9, 3);
-  return Buffer.concat([head, bytes]);
 }
 
 async function tarOf(text: string): Promise<Uint8Array> {

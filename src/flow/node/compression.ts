@@ -1,6 +1,9 @@
 import * as zlib from 'node:zlib';
 import { UnsupportedError } from '../../errors.ts';
 import type { Codec } from '../codec.ts';
+import { ZstdDamage } from '../zstd/damage.ts';
+import { zstdFrames } from '../zstd/split.ts';
+import { unzstd } from '../zstd/unzstd.ts';
 
 /** The members of a `node:zlib` stream that this file uses. */
 interface Transform extends AsyncIterable<Uint8Array> {
@@ -14,20 +17,19 @@ interface Transform extends AsyncIterable<Uint8Array> {
 }
 
 export const codec: Codec = {
-  decompress(source, { compression, what, onDamage }) {
-    const transform =
-      compression === 'gzip'
-        ? zlib.createGunzip({ chunkSize: 128 * 1024 })
-        : zstdTransform('createZstdDecompress', `${what} is compressed with zstd, which`);
-    return through(source, transform, onDamage);
+  decompress(source, { compression, onDamage }) {
+    if (compression === 'gzip')
+      return through(source, zlib.createGunzip({ chunkSize: 128 * 1024 }), onDamage);
+    const create: unknown = Reflect.get(zlib, 'createZstdDecompress');
+    return typeof create === 'function'
+      ? frameByFrame(source, () => create({ chunkSize: 128 * 1024 }), onDamage)
+      : unzstd(source, onDamage);
   },
   compress(source, { compression, level }) {
     const transform =
       compression === 'gzip'
         ? zlib.createGzip({ level: level ?? 6, chunkSize: 128 * 1024 })
-        : zstdTransform('createZstdCompress', 'compressing with zstd', {
-            params: { [zstdLevel]: level ?? 3 },
-          });
+        : zstdCompressor(level ?? 3);
     return through(source, transform, (error) => {
       throw error;
     });
@@ -86,17 +88,25 @@ function isTaken(transform: Transform, chunk: Uint8Array): Promise<boolean> {
   });
 }
 
+/** Gives each frame a decompressor of its own, since Node's ignores all bytes after the first frame. */
+async function* frameByFrame(
+  source: AsyncIterable<Uint8Array>,
+  create: () => Transform,
+  onDamage: (error: unknown) => never,
+): AsyncIterable<Uint8Array> {
+  try {
+    for await (const frame of zstdFrames(source)) yield* through(frame, create(), onDamage);
+  } catch (error) {
+    if (error instanceof ZstdDamage) onDamage(error);
+    throw error;
+  }
+}
+
 /** `ZSTD_c_compressionLevel`, which the types of the oldest Node do not have. */
 const zstdLevel = 100;
 
-function zstdTransform(
-  name: 'createZstdCompress' | 'createZstdDecompress',
-  what: string,
-  options: object = {},
-): Transform {
-  const create: unknown = Reflect.get(zlib, name);
-  if (typeof create !== 'function') {
-    throw new UnsupportedError('zstd', `${what} needs Node 22.15 or later`);
-  }
-  return create(options);
+function zstdCompressor(level: number): Transform {
+  const create: unknown = Reflect.get(zlib, 'createZstdCompress');
+  if (typeof create === 'function') return create({ params: { [zstdLevel]: level }, chunkSize: 128 * 1024 });
+  throw new UnsupportedError('zstd', 'compressing with zstd needs Node 22.15 or later');
 }

@@ -1,5 +1,6 @@
 import { UnsupportedError } from '../../errors.ts';
 import type { Codec } from '../codec.ts';
+import { unzstd } from '../zstd/unzstd.ts';
 
 /** A `CompressionStream` or a `DecompressionStream`. */
 interface TransformPair {
@@ -14,6 +15,8 @@ interface TransformPair {
 export function createCodec(runtime: object): Codec {
   return {
     decompress(source, { compression, what, onDamage }) {
+      // Streams of the runtime for zstd stop after one frame, or do not exist.
+      if (compression === 'zstd') return unzstd(source, onDamage);
       const stream = transformPair(runtime, 'DecompressionStream', compression);
       if (stream === undefined) {
         throw new UnsupportedError(
