@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { gunzipSync } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import { digestOf } from '../../src/flow/hash.ts';
 import { convertImage } from '../../src/image/edit/convert.ts';
 import { mapImages } from '../../src/image/edit/map-images.ts';
@@ -114,6 +114,12 @@ describe('converting an image to another format', () => {
     assert.match(refused.stderr, /zstd.*compress it with gzip/);
     assert.equal(await at.client.exists(`${at.host}/app:2`), false);
     assert.equal((await gantry([...words, '--compression', 'zstd'])).code, 2);
+    const ended = await gantry([...words, '--compression', 'gzip']);
+    assert.equal(ended.code, 0, ended.stderr);
+    const { type, layers } = await imageAt(at, 'app:2');
+    assert.equal(type, MediaType.dockerManifest);
+    for (const { mediaType } of layers) assert.equal(mediaType, MediaType.dockerLayer);
+    assert.deepEqual(await findings(at, `${at.host}/app:2`), []);
   });
 
   it('An artifact is refused.', async (test) => {
@@ -229,9 +235,31 @@ describe('compressing the layers of an image anew', () => {
       for await (const chunk of layer?.compressed().open() ?? []) chunks.push(Uint8Array.from(chunk));
       const bytes = Buffer.concat(chunks);
       assert.equal(digestOf(bytes), digest);
-      assert.equal(digestOf(gunzipSync(bytes)), diffIds[at_]);
+      assert.equal(digestOf(zlib.gunzipSync(bytes)), diffIds[at_]);
     }
     for (const tag of ['none', 'gzip']) assert.deepEqual(await findings(at, `${name}:${tag}`), []);
+  });
+
+  it('With zstd, the layers get its type and the digests of the tars stay, where the runtime can compress so; elsewhere nothing is written.', async (test) => {
+    const at = await stage(test);
+    const name = `${at.host}/app`;
+    await put(at, 'app', await sample());
+    const words = ['convert', '--compression', 'zstd:7', `${name}:1`, '-t', `${name}:zstd`];
+    if (!Reflect.has(zlib, 'createZstdCompress')) {
+      const refused = await gantry(words);
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /Node 22\.15/);
+      assert.equal(await at.client.exists(`${name}:zstd`), false);
+      return;
+    }
+    assert.equal((await gantry(words)).code, 0);
+    const { config, layers } = await imageAt(at, 'app:zstd');
+    assert.equal(config.digest, (await imageAt(at, 'app:1')).config.digest);
+    for (const { mediaType } of layers) assert.equal(mediaType, MediaType.ociLayerZstd);
+    assert.deepEqual(await findings(at, `${name}:zstd`), []);
+    await at.client.convert(`${name}:zstd`, { compression: 'none', to: `${name}:none` });
+    const { rootfs } = await at.client.getImage(`${name}:1`).then((image) => image.config());
+    assert.deepEqual(digests((await imageAt(at, 'app:none')).layers), rootfs.diff_ids);
   });
 
   // id: T66

@@ -1,4 +1,5 @@
 import { drain } from '../../flow/collect.ts';
+import { gathered } from '../../flow/gather.ts';
 import { verified } from '../../flow/verify.ts';
 import { isDistributable, layerCompression } from '../../spec/media-type.ts';
 import type { SignalOptions } from '../../store/contract.ts';
@@ -52,7 +53,9 @@ async function rewritten(old: OldLayer, rewrite: LayerRewrite, read: SignalOptio
       ? planned
       : { ...(planned === 'keep' ? {} : planned), latest };
   };
-  return rewrite.layerOf(rewriteTar(tarOf(old, read), change, { what: nameOf(old), ...read }), form);
+  const tar = rewriteTar(tarOf(old, read), change, { what: nameOf(old), ...read });
+  // Compressing and hashing each header by itself would take longer than all else.
+  return rewrite.layerOf(gathered(tar), form);
 }
 
 interface Planned {
