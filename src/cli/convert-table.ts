@@ -70,7 +70,7 @@ export const conversions: readonly Command[] = [
     examples: [
       'gantry convert --to docker ghcr.io/acme/app:1 -t ghcr.io/acme/app:1-docker',
       'gantry convert --to oci --compression none ghcr.io/acme/app:1 -t oci:layout:app',
-      'gantry convert --time SOURCE_DATE_EPOCH ghcr.io/acme/app:1',
+      'gantry convert --time 2026-01-31T12:00:00Z ghcr.io/acme/app:1',
     ],
     load: async () => (await import('./commands/convert.ts')).convert,
   },

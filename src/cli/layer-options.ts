@@ -11,7 +11,7 @@ export const layerFlags: readonly Option[] = [
     name: 'compression',
     value: 'FORM',
     summary:
-      'compress plain tars and folders as gzip (default), gzip:1 to gzip:9, zstd, zstd:1 to zstd:22, or none',
+      'compress plain tars and folders as gzip (default, level 1), gzip:1 to gzip:9, zstd, zstd:1 to zstd:22, or none',
   },
   { name: 'comment', value: 'TEXT', summary: 'a comment for the history' },
 ];

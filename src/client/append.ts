@@ -2,8 +2,11 @@ import { InputError } from '../errors.ts';
 import { baseAnnotations } from '../image/base-annotations.ts';
 import { createImage } from '../image/create.ts';
 import type { Image } from '../image/image.ts';
+import type { Layer } from '../image/layer.ts';
 import type { HistoryEntry } from '../spec/image-config.ts';
+import { isConfigType } from '../spec/media-type.ts';
 import { defaultPlatform, type Platform, toPlatform } from '../spec/platform.ts';
+import type { SignalOptions } from '../store/contract.ts';
 import { baseName } from './base-name.ts';
 import type { Connections } from './connections.ts';
 import {
@@ -14,6 +17,7 @@ import {
   type ImageChange,
   writeNew,
 } from './edit.ts';
+import type { LayerFile, LayerFileOptions } from './layers/layer-file.ts';
 import type { LayerOfFolderOptions } from './layers/layer-of-folder.ts';
 import { type LayerSource, openLayers } from './layers/open-layers.ts';
 import { type Place, toPlace } from './place.ts';
@@ -75,7 +79,12 @@ export async function appendLayers(
     created_by: name === undefined ? 'gantry append' : `gantry append ${name}`,
     ...history,
   }));
-  const add: ImageChange = (image) => change(image.withLayers(opened.layers, { history: entries }));
+  const settings = { compression, level, signal: options.signal };
+  await using windows = windowsLayers(opened.layers, settings);
+  const add: ImageChange = async (image) => {
+    const layers = (await isForWindows(image, settings)) ? await windows.layers() : opened.layers;
+    return change(image.withLayers(layers, { history: entries }));
+  };
   if (base === undefined) return await writeNew(connections, await add(emptyImage(options)), options);
   const origin = toPlace(base);
   return await editView(
@@ -97,6 +106,33 @@ export async function appendLayers(
 }
 
 const same: ImageChange = (image) => image;
+
+async function isForWindows(image: Image, options: SignalOptions): Promise<boolean> {
+  const { body } = await image.manifest(options);
+  return isConfigType(body.config.mediaType) && (await image.config(options)).os === 'windows';
+}
+
+/** Layers in their form for Windows. */
+interface WindowsLayers extends AsyncDisposable {
+  layers(): Promise<readonly Layer[]>;
+}
+
+/** Makes each layer once, when an image for Windows needs it. */
+function windowsLayers(layers: readonly Layer[], options: LayerFileOptions): WindowsLayers {
+  const made = new Map<Layer, LayerFile>();
+  return {
+    async layers() {
+      const { windowsLayer } = await import('./layers/windows-layer.ts');
+      for (const layer of layers) {
+        if (!made.has(layer)) made.set(layer, await windowsLayer(layer, options));
+      }
+      return layers.map((layer) => made.get(layer) ?? layer);
+    },
+    async [Symbol.asyncDispose]() {
+      for (const layer of made.values()) await layer[Symbol.asyncDispose]();
+    },
+  };
+}
 
 function emptyImage({ platforms = [] }: EditOptions): Image {
   const [platform = defaultPlatform, other] = platforms;

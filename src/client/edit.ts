@@ -144,7 +144,12 @@ export async function editView(
     const replaced = target === undefined && place.kind === 'oci' && place.name === undefined;
     const settings = { replace, noWait, onWait, jobs, nondistributable, preferred: platforms };
     if (dryRun) return { descriptor, before, place };
-    const writing = { view: changed, target: place, replaced: replaced ? before.digest : undefined };
+    const writing = {
+      view: changed,
+      target: place,
+      replaced: replaced ? before.digest : undefined,
+      isChanged: descriptor.digest !== before.digest,
+    };
     // Of an index, a docker daemon may take one image only.
     return { descriptor: await writeView(connections, writing, watch, settings), before, place };
   });

@@ -1,4 +1,6 @@
 import { type CopyOptions, copyCounted } from '../copy/copy.ts';
+import type { Content } from '../flow/content.ts';
+import type { Pool } from '../flow/pool.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import type { LayerOrigin } from '../image/layer.ts';
@@ -7,6 +9,7 @@ import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Reference } from '../spec/reference.ts';
+import type { Repository, WriteOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
 import { onePlatform } from './daemon-place.ts';
@@ -31,6 +34,8 @@ export interface Writing {
   readonly target: Place;
   /** The manifest in the place that the view replaces. It goes away with its entry. */
   readonly replaced?: Digest | undefined;
+  /** Whether the view was changed, so that the place most likely lacks its small new content, such as its config. */
+  readonly isChanged?: boolean | undefined;
 }
 
 /**
@@ -39,7 +44,7 @@ export interface Writing {
  */
 export async function writeView(
   connections: Connections,
-  { view, target, replaced }: Writing,
+  { view, target, replaced, isChanged = false }: Writing,
   { ledger, signal }: Watch,
   { replace, noWait, onWait, preferred, ...options }: WriteViewOptions = {},
 ): Promise<Descriptor> {
@@ -68,10 +73,37 @@ export async function writeView(
     tags: destination.tags,
   };
   const { digest } = source.root;
-  const root = await copyCounted(source.repository, digest, repository, settings, { ledger, accounts });
+  const isNew = ({ digest, size }: Descriptor): boolean =>
+    size <= small && source.originOf(digest) === undefined;
+  const to = target.kind === 'registry' && isChanged ? withNewBlobs(repository, isNew) : repository;
+  const root = await copyCounted(source.repository, digest, to, settings, { ledger, accounts });
   if (replaced !== undefined && replaced !== digest) await repository.manifests.delete(replaced, { signal });
   await repository.commit({ signal });
   return root;
+}
+
+/** Bytes that move in the time of a question for them. */
+const small = 64 * 1024;
+
+/** Lets a repository store some blobs without a question for them. */
+function withNewBlobs(repository: Repository, isNew: (blob: Descriptor) => boolean): Repository {
+  const { blobs } = repository;
+  const writeInPool = blobs.writeInPool?.bind(blobs);
+  const own = (blob: Descriptor, options: WriteOptions = {}): WriteOptions => ({
+    ...options,
+    isNew: isNew(blob),
+  });
+  return {
+    ...repository,
+    blobs: {
+      ...blobs,
+      write: (blob, content, options) => blobs.write(blob, content, own(blob, options)),
+      ...(writeInPool && {
+        writeInPool: (blob: Descriptor, content: Content, pool: Pool, options?: WriteOptions) =>
+          writeInPool(blob, content, pool, own(blob, options)),
+      }),
+    },
+  };
 }
 
 /** Returns the repository to mount a blob from: another one of the destination registry, or of `mountOrigin`. */

@@ -182,13 +182,14 @@ describe('openImage', () => {
     }
   });
 
-  it('an opened image reads each part on demand and then reports a missing one', async () => {
+  it('an opened image reads its config once and its layers each time, and reports missing ones', async () => {
     const { there, manifest } = await pushed();
-    const image = openImage(there, manifest);
+    const [image, unread] = [openImage(there, manifest), openImage(there, manifest)];
     const { config, layers } = (await image.manifest()).body;
     const views = await image.layers();
     for (const { digest } of [config, ...layers]) await there.blobs.delete(digest);
-    await failsWith(image.config(), 'BLOB_UNKNOWN');
+    assert.equal((await image.config()).os, 'linux');
+    await failsWith(unread.config(), 'BLOB_UNKNOWN');
     await failsWith(read(views[0]?.compressed() ?? bytesContent(new Uint8Array())), 'BLOB_UNKNOWN');
   });
 

@@ -30,7 +30,7 @@ export interface ImageContent {
 }
 
 /**
- * An image as a lazy, immutable view. Each call reads its part anew.
+ * An image as a lazy, immutable view. It reads its config at the first call that needs it, and layers at each reading.
  *
  * The `with…` methods return changed views and read nothing yet. A change edits the JSON of config and manifest: unknown
  * members, their order and all other bytes stay, and a change that changes nothing keeps the digest. Media types stay in

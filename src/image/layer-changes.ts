@@ -102,8 +102,10 @@ function createHeaderOf(): (entry: TarEntry) => FileHeader {
     if (known === undefined) names.set(name, name);
     return known ?? name;
   };
-  return ({ type, size, mode, mtime, nanoseconds, uid, gid, uname, gname, xattrs, device, linkname }) => {
-    const header = { type, size, mode, mtime, nanoseconds, uid, gid, xattrs, device };
+  return (entry) => {
+    const { type, size, mode, mtime, nanoseconds, uid, gid, xattrs, windows, device } = entry;
+    const { uname, gname, linkname } = entry;
+    const header = { type, size, mode, mtime, nanoseconds, uid, gid, xattrs, windows, device };
     const named = { ...header, uname: kept(uname), gname: kept(gname) };
     return linkname === undefined ? named : { ...named, linkname };
   };

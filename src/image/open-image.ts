@@ -44,12 +44,16 @@ export function openImage(
       `${repository.name}@${descriptor.digest} is no image: its type is ${descriptor.mediaType}`,
     );
   }
-  const rawConfig = ({ signal }: SignalOptions = {}): Promise<Uint8Array> =>
-    collectContent(repository.blobs.open(openable(body.config)), {
+  let kept: Uint8Array | undefined;
+  const rawConfig = async ({ signal }: SignalOptions = {}): Promise<Uint8Array> => {
+    kept ??= await collectContent(repository.blobs.open(openable(body.config)), {
       limit: configLimit,
       what: `config ${body.config.digest} of ${repository.name}`,
       signal,
     });
+    // The caller may change its array.
+    return new Uint8Array(kept);
+  };
   const config = async (options?: SignalOptions): Promise<ImageConfig> =>
     parseImageConfig(await rawConfig(options));
   return changeable({

@@ -139,6 +139,11 @@ export interface WriteOptions extends SignalOptions {
    */
   readonly replace?: boolean | undefined;
   /**
+   * Begins the upload without a question, because the place most likely lacks the content: it has just been made.
+   * @defaultValue false
+   */
+  readonly isNew?: boolean | undefined;
+  /**
    * The journal by which a later process can continue the upload. A place without lasting upload sessions ignores it.
    * @defaultValue none
    */

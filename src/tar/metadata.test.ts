@@ -53,6 +53,14 @@ const metadata = fc.record({
   gid: id,
   uname: owner,
   gname: owner,
+  windows: fc.option(
+    fc
+      .dictionary(fc.constantFrom('MSWINDOWS.rawsd', 'MSWINDOWS.fileattr'), fc.constantFrom('32', 'AQAA=='), {
+        minKeys: 1,
+      })
+      .map((record) => new Map(Object.entries(record))),
+    { nil: undefined },
+  ),
   xattrs: fc.option(
     fc
       .dictionary(fc.constantFrom('user.a', 'security.capability', 'trusted.b'), anyBytes, { minKeys: 1 })
@@ -71,8 +79,9 @@ describe('metadata in a tar', () => {
       fc.asyncProperty(metadata, async (wanted) => {
         const [entry] = await entriesOf(await tarOf({ name: 'a', ...wanted }));
         assert.ok(entry !== undefined);
-        const { mode, mtime, nanoseconds, uid, gid, uname, gname, xattrs } = entry;
-        assert.deepEqual({ mode, mtime, nanoseconds, uid, gid, uname, gname, xattrs }, { ...wanted });
+        const { mode, mtime, nanoseconds, uid, gid, uname, gname, xattrs, windows } = entry;
+        const read = { mode, mtime, nanoseconds, uid, gid, uname, gname, xattrs, windows };
+        assert.deepEqual(read, { ...wanted });
       }),
       { numRuns: 200 },
     ));
@@ -130,6 +139,8 @@ describe('metadata in a tar', () => {
       'an extended attribute with "=" in its name',
       { name: 'a', xattrs: new Map([['a=b', new Uint8Array(1)]]) },
     ],
+    ['a record of Windows with another key', { name: 'a', windows: new Map([['rawsd', 'x']]) }],
+    ['a record of Windows with a NUL', { name: 'a', windows: new Map([['MSWINDOWS.rawsd', 'a\0b']]) }],
     ['a NUL in the name of an owner', { name: 'a', uname: 'a\0b' }],
   ];
   for (const [problem, file] of impossible) {

@@ -1,6 +1,6 @@
 import { ContentError } from '../errors.ts';
 import type { TarBlock } from './header.ts';
-import { xattrPrefix } from './pax.ts';
+import { windowsPrefix, xattrPrefix } from './pax.ts';
 import { encodeText } from './text.ts';
 
 /** Facts about an entry of a tar beside its name, type and body. */
@@ -21,6 +21,8 @@ export interface TarMetadata {
   readonly gname: string;
   /** The extended attributes by name. */
   readonly xattrs?: ReadonlyMap<string, Uint8Array> | undefined;
+  /** The records of Windows by key, such as `MSWINDOWS.rawsd`. */
+  readonly windows?: ReadonlyMap<string, string> | undefined;
 }
 
 /**
@@ -44,6 +46,7 @@ export function metadataOf(
     uname: records.get('uname') || uname,
     gname: records.get('gname') || gname,
     xattrs: xattrsOf(records),
+    windows: windowsOf(records),
   };
 }
 
@@ -93,4 +96,9 @@ function xattrsOf(records: ReadonlyMap<string, string>): ReadonlyMap<string, Uin
     if (key.startsWith(xattrPrefix)) xattrs.set(key.slice(xattrPrefix.length), encodeText(value));
   }
   return xattrs.size === 0 ? undefined : xattrs;
+}
+
+function windowsOf(records: ReadonlyMap<string, string>): ReadonlyMap<string, string> | undefined {
+  const found = [...records].filter(([key]) => key.startsWith(windowsPrefix));
+  return found.length === 0 ? undefined : new Map(found);
 }

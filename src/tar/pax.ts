@@ -7,6 +7,9 @@ const newline = 0x0a;
 /** The key of an extended attribute is this and its name. Its value may be any bytes. */
 export const xattrPrefix = 'SCHILY.xattr.';
 
+/** The beginning of the keys of Windows: security descriptors and attributes of files. */
+export const windowsPrefix = 'MSWINDOWS.';
+
 /**
  * Reads the records of an extended header: `length key=value\n`, where the length counts itself. Joins the pieces of a
  * sparse file in separate records into one `GNU.sparse.map`.

@@ -4,7 +4,7 @@ import { paddingOf, type TarType, typeflags } from './entry.ts';
 import { type Device, encodeBlock, maxOctal, maxOctalId } from './header.ts';
 import { joined } from './joined.ts';
 import { formatTime } from './metadata.ts';
-import { encodePax, xattrPrefix } from './pax.ts';
+import { encodePax, windowsPrefix, xattrPrefix } from './pax.ts';
 import { decodeText, encodeText, hasRawBytes } from './text.ts';
 
 /**
@@ -65,6 +65,8 @@ export interface TarFile {
    * @defaultValue 0 and 0
    */
   readonly device?: Device | undefined;
+  /** The records of Windows by key, such as `MSWINDOWS.rawsd`. */
+  readonly windows?: ReadonlyMap<string, string> | undefined;
 }
 
 /** An entry to write, with its content. */
@@ -123,7 +125,7 @@ function recordsOf(file: TarFile): readonly (readonly [string, string])[] {
   for (const [key, value] of attributes.sort(([a], [b]) => (a < b ? -1 : 1))) {
     records.push([`${xattrPrefix}${key}`, value]);
   }
-  return records;
+  return [...records, ...[...(file.windows ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))];
 }
 
 /** Returns the zeros after a body of `size` bytes. */
@@ -183,7 +185,13 @@ function check(file: TarFile): void {
     wrong = 'the time is wrong';
   else if ([...(file.xattrs?.keys() ?? [])].some((key) => key === '' || /[=\0]/.test(key)))
     wrong = 'an extended attribute has no name, or one with "=" or a NUL';
+  else if (![...(file.windows ?? [])].every(([key, value]) => isWindowsKey(key) && !value.includes('\0')))
+    wrong = `the key of a record of Windows begins with ${windowsPrefix}, and no record has a NUL`;
   if (wrong !== undefined) throw new InputError('INVALID_OPTION', `tar entry "${name}": ${wrong}`);
+}
+
+function isWindowsKey(key: string): boolean {
+  return key.startsWith(windowsPrefix) && !/[=\0]/.test(key);
 }
 
 function isCount(value = 0): boolean {

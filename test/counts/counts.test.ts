@@ -224,6 +224,17 @@ const rows: readonly {
     login: { requests: 27, depth: 8 },
   },
   {
+    // The manifest; the config; the start for the new config beside all probes; its PUT; the new manifest.
+    name: 'edit of the config of an image of 5 layers, under another tag',
+    run: ({ client, full }) =>
+      client.edit(`${full}/app:1`, (view) => view.withConfig({ labels: { a: 'b' } }), {
+        to: `${full}/app:2`,
+      }),
+    open: { requests: 11, depth: 5 },
+    // The first token is for reading only.
+    login: { requests: 14, depth: 8 },
+  },
+  {
     // Goal: 4 requests.
     name: 'tag',
     run: ({ client, full }) => client.tag(`${full}/app:1`, 'latest'),

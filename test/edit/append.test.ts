@@ -45,6 +45,13 @@ async function opened(test: TestContext, family: 'oci' | 'docker' = 'oci'): Prom
   };
 }
 
+async function windowsOpened(test: TestContext): Promise<AppendStage> {
+  const at = await opened(test);
+  const layers = [await tarOf(file('Files/a', 'one'))];
+  await put(at, 'app', imageOf({ layers, config: { os: 'windows' } }));
+  return at;
+}
+
 async function imageAt({ client, host }: Stage, name = 'app:2') {
   const { body } = await client.getManifest(`${host}/${name}`);
   assert.ok(body.kind === 'image');
@@ -237,6 +244,58 @@ describe('adding layers to an image', () => {
     assert.deepEqual(body.annotations, { ...name, [digest]: index.descriptor.digest });
     const { annotations } = await imageAt(at, `new@${body.manifests[0]?.digest}`);
     assert.deepEqual(annotations, { ...name, [digest]: one.manifest.descriptor.digest });
+  });
+
+  // id: T11
+  it('A layer for Windows has its files below Files, with a security descriptor each, in the family of the base.', async (test) => {
+    const at = await windowsOpened(test);
+    const tar = await tarOf({ name: 'd', type: 'directory' }, file('d/b', 'two'), {
+      name: 'd/c',
+      type: 'link',
+      linkname: 'd/b',
+    });
+    const path = await at.save('b.tar', tar);
+    const [base, to] = [`${at.host}/app:1`, `${at.host}/app:2`];
+    const child = startGantry(['append', '-b', base, '-f', '-', '-f', path, '-t', to]);
+    child.stdin?.end(tar);
+    assert.equal((await finished(child)).code, 0);
+    const { layers } = await imageAt(at);
+    assert.deepEqual(
+      layers.map(({ mediaType }) => mediaType),
+      Array.from({ length: 3 }, () => 'application/vnd.oci.image.layer.v1.tar+gzip'),
+    );
+    assert.equal(layers[1]?.digest, layers[2]?.digest);
+    const image = await at.client.getImage(to);
+    const [, added] = await image.layers();
+    assert(added !== undefined);
+    const entries: unknown[] = [];
+    for await (const { name, linkname, windows, mode } of readTar(added.uncompressed().open()))
+      entries.push([name, linkname, mode, windows?.get('MSWINDOWS.rawsd')]);
+    const users = 'AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==';
+    assert.deepEqual(entries, [
+      ['Files/', undefined, 0o555, users],
+      ['Hives/', undefined, 0o555, users],
+      ['Files/d/', undefined, 0o755, users],
+      ['Files/d/b', undefined, 0o644, users],
+      ['Files/d/c', 'Files/d/b', 0o644, users],
+    ]);
+    assert.deepEqual(await findings(at, to), []);
+  });
+
+  it('A layer that has the form for Windows already stays as it is.', async (test) => {
+    const at = await windowsOpened(test);
+    const made = gzipSync(await tarOf({ name: 'Files', type: 'directory' }, file('Files/b', 'two')));
+    await at.client.append([await at.save('b.tgz', made)], {
+      base: `${at.host}/app:1`,
+      to: `${at.host}/app:2`,
+    });
+    assert.equal((await imageAt(at)).layers[1]?.digest, digestOf(made));
+  });
+
+  it('A layer for Windows with plain paths and paths below Files is refused.', async (test) => {
+    const at = await windowsOpened(test);
+    const mixed = await at.save('mixed.tar', await tarOf(file('a', 'one'), file('Files/b', 'two')));
+    assert.match(await refused(at, mixed), /"Files\/b"/);
   });
 
   // id: T12

@@ -30,13 +30,16 @@ export interface LayerFileOptions extends SignalOptions {
   readonly compression?: Compression | undefined;
   /**
    * The level: 1 to 9 for gzip, 1 to 22 for zstd.
-   * @defaultValue 6 for gzip, 3 for zstd
+   * @defaultValue 1 for gzip, as in crane: a tenth larger than 6, and three times as fast; 3 for zstd
    */
   readonly level?: number | undefined;
 }
 
 /** A layer with its bytes in a file. Disposing it removes a temporary file. */
 export interface LayerFile extends Layer, AsyncDisposable {}
+
+/** A layer is compressed while its user waits, and may be pulled only once. */
+const quickLevel = 1;
 
 /** The checks of the settings. */
 export const layerFileShape: Shape<LayerFileOptions> = {
@@ -86,7 +89,8 @@ interface Origin {
 }
 
 async function layerOf({ what, content }: Origin, options: LayerFileOptions): Promise<LayerFile> {
-  const { signal, compression: wanted = 'gzip', level } = options;
+  const { signal, compression: wanted = 'gzip' } = options;
+  const { level = wanted === 'gzip' ? quickLevel : undefined } = options;
   const { compression, source } = await detectCompression(content.open({ signal }));
   const isStored = compression !== 'none' || wanted === 'none';
   if (isStored && content.replayable) {

@@ -98,7 +98,8 @@ async function findBlob(
   const sources = mountSources(uploading, blob.digest, options);
   const asked = sources.size === 0 ? await askBySelfMount(exchange, repository, blob, options) : undefined;
   if (asked !== undefined) return asked;
-  if ((await statWhole(exchange, repository, blob, options)) !== undefined) return 'existed';
+  const isNew = options.isNew === true && sources.size === 0;
+  if (!isNew && (await statWhole(exchange, repository, blob, options)) !== undefined) return 'existed';
   return mountFrom(sources, uploading, blob.digest, options);
 }
 
