@@ -13,7 +13,7 @@ export type { BuildLayer, BuildSettings } from './build/options.ts';
 export type { SbomForm } from './build/sbom/document.ts';
 export type { AppendLayersOptions } from './client/append.ts';
 export type { AppendIndexOptions, IndexImage } from './client/append-index.ts';
-export type { BuildOptions, BuildResult, BuildResultLayer } from './client/build.ts';
+export type { BuildOptions, BuildResult, BuildResultLayer } from './client/build-options.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
 export type {
   ClientRetryOptions,

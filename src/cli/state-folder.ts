@@ -29,3 +29,9 @@ export function uploadsFolder(env?: NodeJS.ProcessEnv): string | undefined {
   const folder = userStateFolder(env);
   return folder === undefined ? undefined : join(folder, 'uploads');
 }
+
+/** Returns the folder with manifests and configs that builds have read, if there is a state folder. */
+export function documentsFolder(env?: NodeJS.ProcessEnv): string | undefined {
+  const folder = userStateFolder(env);
+  return folder === undefined ? undefined : join(folder, 'documents');
+}

@@ -6,10 +6,12 @@ import { openIndex } from '../image/open-index.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isConfigType } from '../spec/media-type.ts';
-import type { Repository } from '../store/contract.ts';
+import type { Reference } from '../spec/reference.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
-import { createDocuments, type Documents, withDocuments } from './documents.ts';
-import { openSource } from './open.ts';
+import type { OpenedSource } from './disk-source.ts';
+import { type Documents, withDocuments } from './documents.ts';
+import { manifestName, openSource } from './open.ts';
 import type { Place } from './place.ts';
 import type { Watch } from './watch.ts';
 
@@ -24,14 +26,22 @@ export interface Parts extends AsyncDisposable {
   readonly previous: Part | undefined;
 }
 
-/** Opens the base and the earlier build, whose first requests go out together. */
-export async function openParts(
-  connections: Connections,
-  base: Place | undefined,
-  earlier: Place | undefined,
-  watch: Watch,
-): Promise<Parts> {
-  const opener = { connections, watch, documents: createDocuments() };
+/** The things that opening a place needs. */
+interface Opener {
+  readonly connections: Connections;
+  readonly watch: Pick<Watch, 'signal' | 'ledger'>;
+  readonly documents: Documents;
+}
+
+interface PartPlaces {
+  readonly base: Place | undefined;
+  readonly earlier: Place | undefined;
+  /** Whether the new image goes to the place of the earlier one, so that one token serves both. */
+  readonly isTarget: boolean;
+}
+
+/** Opens the base and the earlier build. Their first requests go out together. */
+export async function openParts(opener: Opener, { base, earlier, isTarget }: PartPlaces): Promise<Parts> {
   const opened: Part[] = [];
   const open = async (part: Promise<Part | undefined>): Promise<Part | undefined> => {
     const known = await part;
@@ -43,7 +53,7 @@ export async function openParts(
   };
   const opening = [
     open(base === undefined ? Promise.resolve(undefined) : openPart(opener, base)),
-    open(earlier === undefined ? Promise.resolve(undefined) : openEarlier(opener, earlier)),
+    open(earlier === undefined ? Promise.resolve(undefined) : openEarlier(opener, earlier, isTarget)),
   ] as const;
   try {
     const [first, second] = await Promise.all(opening);
@@ -55,16 +65,16 @@ export async function openParts(
   }
 }
 
-interface Opener {
-  readonly connections: Connections;
-  readonly watch: Pick<Watch, 'signal' | 'ledger'>;
-  readonly documents: Documents;
-}
-
 async function openPart({ connections, watch, documents }: Opener, place: Place): Promise<Part> {
   const { signal, ledger } = watch;
   const source = await openSource(connections, place, { signal, works: ledger.works });
-  const { repository, registry, reference } = source;
+  return readPart(source, { documents, signal });
+}
+
+async function readPart(
+  { repository, registry, reference }: OpenedSource,
+  { documents, signal }: { readonly documents: Documents } & SignalOptions,
+): Promise<Part> {
   try {
     const remembering = withDocuments(repository, documents);
     const manifest = await remembering.manifests.get(reference, { signal });
@@ -86,18 +96,36 @@ function partOf(repository: Repository, manifest: Manifest, registry: string | u
 }
 
 /** Opens an earlier build; undefined if the place has none, or something else. */
-async function openEarlier(opener: Opener, place: Place): Promise<Part | undefined> {
+async function openEarlier(opener: Opener, place: Place, isTarget: boolean): Promise<Part | undefined> {
   if (place.kind !== 'registry' && place.kind !== 'oci') return undefined;
   try {
-    const part = await openPart(opener, place);
+    const part = await (isTarget && place.kind === 'registry'
+      ? openTarget(opener, place.reference)
+      : openPart(opener, place));
     const { body } = await part.view.manifest();
     if (body.kind === 'index' || isConfigType(body.config.mediaType)) return part;
     await part[Symbol.asyncDispose]();
     return undefined;
   } catch (error) {
     // Some registries deny the reading of a repository that does not exist yet. A push tells whether it is permitted.
-    const codes = ['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'DENIED', 'MANIFEST_INVALID', 'UNSUPPORTED'] as const;
+    const codes = [
+      'MANIFEST_UNKNOWN',
+      'NAME_UNKNOWN',
+      'DENIED',
+      'UNAUTHORIZED',
+      'MANIFEST_INVALID',
+      'UNSUPPORTED',
+    ] as const;
     if (codes.some((code) => isGantryError(error, code))) return undefined;
     throw error;
   }
+}
+
+async function openTarget(
+  { connections, watch: { signal }, documents }: Opener,
+  reference: Reference,
+): Promise<Part> {
+  const repository = connections.repository(reference, { actions: ['pull', 'push'] });
+  const { registry } = reference;
+  return readPart({ repository, registry, reference: manifestName(reference) }, { documents, signal });
 }

@@ -1,100 +1,29 @@
 import { type BuiltLayer, buildPlanned } from '../build/build-image.ts';
 import { checkBuildSettings } from '../build/check-settings.ts';
 import { majorOf } from '../build/node/engines.ts';
-import type { BuildSettings } from '../build/options.ts';
 import { type BuildPlan, planBuild } from '../build/plan.ts';
 import { refuseNoNode } from '../build/run-config.ts';
-import type { SbomForm } from '../build/sbom/document.ts';
 import { refuseNoPackages, sbomView } from '../build/sbom/sbom.ts';
 import { InputError } from '../errors.ts';
 import { epoch } from '../image/edit/steps.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
-import type { Descriptor } from '../spec/descriptor.ts';
-import type { Digest } from '../spec/digest.ts';
-import type { Platform } from '../spec/platform.ts';
 import { baseName } from './base-name.ts';
+import type { BuildOptions, BuildResult, BuildResultLayer } from './build-options.ts';
 import { openParts } from './build-parts.ts';
 import type { Connections } from './connections.ts';
-import type { TransferOptions } from './copy.ts';
+import { createDocuments, type Documents, keepDocuments } from './documents.ts';
 import { createKeptLayers } from './kept-layers.ts';
-import type { WaitOptions } from './open.ts';
 import { formatPlace, type Place, toPlace } from './place.ts';
 import { isStandard } from './standard.ts';
 import { type Watch, watching } from './watch.ts';
 import { writeView } from './write-view.ts';
 
-/** Settings of `build`. */
-export interface BuildOptions
-  extends BuildSettings,
-    Pick<TransferOptions, 'jobs' | 'nondistributable' | 'onEvent' | 'signal'>,
-    WaitOptions {
-  /** The place of the image, or several. */
-  readonly to: string | Place | readonly (string | Place)[];
-  /**
-   * The image to build on; `scratch` for none.
-   * @defaultValue for a Node application node:MAJOR-slim, by `engines.node` of its package.json
-   */
-  readonly base?: string | Place | undefined;
-  /**
-   * An earlier build, whose layers are taken if their files are the same.
-   * @defaultValue the image at the first place of `to`
-   */
-  readonly cacheFrom?: string | Place | undefined;
-  /**
-   * Attaches a bill of materials of a Node application to the image, in the form of SPDX 2.3 or CycloneDX 1.6 (JSON).
-   * @defaultValue none
-   */
-  readonly sbom?: SbomForm | undefined;
-  /**
-   * Computes the result, and writes nothing.
-   * @defaultValue `false`
-   */
-  readonly dryRun?: boolean | undefined;
-  /**
-   * Replaces an existing archive. By default gantry adds the image, which takes over its name there.
-   * @defaultValue `false`
-   */
-  readonly replace?: boolean | undefined;
-}
-
-/** The result of a build. */
-export interface BuildResult {
-  /** The image, or the index for several platforms. */
-  readonly descriptor: Descriptor;
-  /** The places that have it now. */
-  readonly places: readonly Place[];
-  /** The base, with its digest. Absent for an image without a base. */
-  readonly base?: { readonly place: Place; readonly digest: Digest } | undefined;
-  /** The platforms of the image. */
-  readonly platforms: readonly Platform[];
-  /** The layers above the base, from the base upward. */
-  readonly layers: readonly BuildResultLayer[];
-  /** The member of package.json that names the start file, if that decided. */
-  readonly startedBy?: string | undefined;
-  /** The bill of materials that refers to the image. */
-  readonly sbom?: Descriptor | undefined;
-}
-
-/** A layer of a build. */
-export interface BuildResultLayer {
-  /** The words for it in the history, such as `dependencies`. */
-  readonly name: string;
-  /** The platforms of the images that have it; undefined for all. */
-  readonly platforms?: readonly Platform[] | undefined;
-  /** The stored bytes. */
-  readonly descriptor: Descriptor;
-  /** The digest of the uncompressed tar. */
-  readonly diffId: Digest;
-  /** Whether an earlier build has the same layer, so that it was not compressed. */
-  readonly isReused: boolean;
-}
-
 /** Builds an image of a folder, and writes it to each place. */
 export async function buildFolder(
   connections: Connections,
   directory: string,
-  { to, base, cacheFrom, sbom, dryRun = false, ...options }: BuildOptions,
+  { to, base, cacheFrom, documentCache, sbom, dryRun = false, ...options }: BuildOptions,
 ): Promise<BuildResult> {
   options.signal?.throwIfAborted();
   const places = [to].flat().map(toPlace);
@@ -108,9 +37,15 @@ export async function buildFolder(
   const basePlace = basePlaceOf(plan, directory, base);
   if (basePlace === undefined) refuseNoNode(plan);
   if (sbom !== undefined) refuseSbom(plan, places);
+  const documents = await openDocuments(documentCache);
   return watching(options, async (watch) => {
     await using kept = createKeptLayers();
-    await using parts = await openParts(connections, basePlace, earlier, watch);
+    const opener = { connections, watch, documents };
+    await using parts = await openParts(opener, {
+      base: basePlace,
+      earlier,
+      isTarget: cacheFrom === undefined,
+    });
     await using built = await buildPlanned(plan, {
       works: watch.ledger.works,
       base: parts.base?.view,
@@ -130,6 +65,7 @@ export async function buildFolder(
       if (!isThere) await write(built.view, place);
       if (bill !== undefined) await write(bill, withoutName(place));
     }
+    if (!dryRun) await keepDocuments(built.view, documents);
     return {
       descriptor,
       places,
@@ -140,6 +76,11 @@ export async function buildFolder(
       sbom: bill && (await bill.manifest()).descriptor,
     };
   });
+}
+
+async function openDocuments(folder: string | undefined): Promise<Documents> {
+  if (folder === undefined) return createDocuments();
+  return (await import('./document-cache.ts')).createDocumentCache(folder);
 }
 
 /** Returns a function that writes views. A second one in the same archive joins the first. */

@@ -1,9 +1,11 @@
 import { collectContent } from '../flow/collect.ts';
 import { bytesContent, type Content } from '../flow/content.ts';
+import type { Image } from '../image/image.ts';
+import type { Index } from '../image/image-index.ts';
 import { configLimit } from '../json/image-config.ts';
 import { manifestOfBytes } from '../json/make-manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { type Digest, isDigest } from '../spec/digest.ts';
+import { computableAlgorithm, type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isConfigType } from '../spec/media-type.ts';
 import type { Repository } from '../store/contract.ts';
@@ -43,8 +45,10 @@ export function withDocuments(repository: Repository, documents: Documents): Rep
     manifests: {
       ...manifests,
       async get(reference, options) {
-        const known = isDigest(reference) ? await documents.find(reference) : undefined;
-        if (known !== undefined) return manifestOfBytes(known.bytes, known.mediaType);
+        if (!isDigest(reference)) return keep(await manifests.get(reference, options));
+        const known = await documents.find(reference);
+        if (known !== undefined)
+          return manifestOfBytes(known.bytes, known.mediaType, computableAlgorithm(reference));
         return keep(await manifests.get(reference, options));
       },
     },
@@ -73,4 +77,16 @@ function keptConfig(config: Descriptor, content: Content, documents: Documents):
       yield* bytesContent(bytes).open(options);
     },
   };
+}
+
+/** Keeps the documents of a view that the program has made. */
+export async function keepDocuments(view: Image | Index, documents: Documents): Promise<void> {
+  const { descriptor, bytes, body } = await view.manifest();
+  await documents.keep(descriptor.digest, { mediaType: descriptor.mediaType, bytes });
+  if (view.kind === 'index') {
+    for (const child of await view.children()) await keepDocuments(child, documents);
+  } else if (body.kind === 'image') {
+    const { digest, mediaType } = body.config;
+    await documents.keep(digest, { mediaType, bytes: await view.rawConfig() });
+  }
 }

@@ -17,7 +17,7 @@ import {
 import { aPlatform } from '../spec/platform.ts';
 import type { AppendLayersOptions } from './append.ts';
 import type { AppendIndexOptions } from './append-index.ts';
-import type { BuildOptions } from './build.ts';
+import type { BuildOptions } from './build-options.ts';
 import type { ConvertOptions } from './convert.ts';
 import type { EditOptions } from './edit.ts';
 import type { EditIndexOptions } from './edit-index.ts';
@@ -138,6 +138,7 @@ export const buildShape: Shape<BuildOptions> = {
   to: either('a place or a list of places', placeOption, arrayOf(placeOption)),
   base: placeOption,
   cacheFrom: placeOption,
+  documentCache: text,
   sbom: oneOf('spdx', 'cyclonedx'),
   dryRun: flag,
   replace: flag,

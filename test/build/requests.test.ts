@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { gantry } from '../cli/gantry.ts';
+import { folder } from '../folder.ts';
 import { buildStage, npmApp, runOf } from './stage.ts';
 
 describe('the requests of a build', () => {
@@ -21,6 +23,29 @@ describe('the requests of a build', () => {
     assert.deepEqual(new Set(requests.map(({ method }) => method)), new Set(['GET']));
     // The index, the manifest and the config of the base; the manifest and the config of the image.
     assert.equal(requests.length, 5);
+  });
+
+  it('With a document cache, a second build for any number of platforms asks twice: for the base, and for the image before.', async (test) => {
+    const at = await buildStage(test);
+    await at.write(npmApp);
+    const state = await folder(test);
+    const run = async (): Promise<string> => {
+      const words = ['build', at.home, '-b', at.baseIndex, '-t', at.app];
+      const ended = await gantry(words, { env: { GANTRY_STATE_DIR: state } });
+      assert.equal(ended.code, 0, ended.stderr);
+      return ended.stdout;
+    };
+    const first = await run();
+    const sent = at.registry.requests.length;
+    assert.equal(await run(), first);
+    assert.deepEqual(
+      at.registry.requests.slice(sent).map(({ method }) => method),
+      ['GET', 'GET'],
+    );
+    // A damaged file counts as absent.
+    const documents = join(state, 'documents');
+    for (const name of await readdir(documents)) await writeFile(join(documents, name), 'a/b\n{}');
+    assert.equal(await run(), first);
   });
 
   it('An image at another name gives its unchanged layers with cacheFrom, which are then mounted.', async (test) => {

@@ -1,5 +1,5 @@
 import type { BuildLayer } from '../../build/options.ts';
-import type { BuildOptions, BuildResult } from '../../client/build.ts';
+import type { BuildOptions, BuildResult } from '../../client/build-options.ts';
 import { diskKinds, formatPlace, type Place, parsePlace } from '../../client/place.ts';
 import { InputError } from '../../errors.ts';
 import type { Context } from '../context.ts';
@@ -8,6 +8,7 @@ import { keyValues, variables, wordList } from '../key-values.ts';
 import { readCompression, sourceDate, timeOf, timeOfSeconds } from '../layer-options.ts';
 import { readOption } from '../of-option.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
+import { documentsFolder } from '../state-folder.ts';
 import { formatBytes } from '../units.ts';
 import { waiting } from '../waiting.ts';
 
@@ -40,6 +41,7 @@ export async function build(context: Context, given: ParsedArgs): Promise<void> 
           : timeOfSeconds(date)
         : readOption('created', created, timeOf),
     ...readCompression(given.text('compression')),
+    documentCache: documentsFolder(),
     sbom: formOf(given.text('sbom')),
     replace: given.text('output') !== undefined,
     dryRun: given.flag('dry-run'),

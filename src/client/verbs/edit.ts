@@ -1,5 +1,5 @@
 import type { AppendLayersOptions } from '../append.ts';
-import type { BuildOptions, BuildResult } from '../build.ts';
+import type { BuildOptions, BuildResult } from '../build-options.ts';
 import type { ConvertedImage, ConvertOptions } from '../convert.ts';
 import type { EditedImage, EditOptions, ImageChange } from '../edit.ts';
 import type { EditManifestOptions, ManifestChange } from '../edit-manifest.ts';
