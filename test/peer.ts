@@ -8,6 +8,7 @@ export type Peer =
   | 'crane'
   | 'oras'
   | 'podman'
+  | 'npm'
   | 'openssl'
   | 'script'
   | 'strace';
