@@ -43,6 +43,10 @@ async function install(directory: string, ...options: readonly string[]): Promis
   await run('npm', words, { cwd: directory });
 }
 
+function manifest(name: string, dependencies: object): string {
+  return JSON.stringify({ name, version: '1.0.0', main: 'index.js', dependencies });
+}
+
 /** Unpacks the image, starts it with its config, and ends it with SIGTERM. Returns its output and exit code. */
 async function started(at: BuildStage, directory: string) {
   await at.client.unpack(at.app, directory);
@@ -90,8 +94,6 @@ describe('running a built application', needs('npm'), () => {
 
   it('A package of a workspace of npm runs with the other packages that it needs.', async (test) => {
     const at = await buildStage(test);
-    const manifest = (name: string, dependencies: object) =>
-      JSON.stringify({ name, version: '1.0.0', main: 'index.js', dependencies });
     await at.write({
       'package.json': JSON.stringify({ private: true, workspaces: ['packages/*'] }),
       'packages/a/package.json': manifest('a', { b: '1' }),

@@ -11,6 +11,11 @@ function read(bytes: Uint8Array): void {
   readObjectFile((at, length) => bytes.subarray(at, Math.min(bytes.byteLength, at + length)));
 }
 
+function matched(text: string): void {
+  const rules = parseIgnore(text, 'an ignore file');
+  for (const path of ['a', 'a/b/a', '.a/..b/a']) isIgnored(rules, path);
+}
+
 describe('fuzz: compiled files', () => {
   fuzz('ELF files', spoilt(elf({ machine: 62, needed: ['libm.so.6', 'libc.so.6'] })), read);
   fuzz('universal files', spoilt(universal(7, 0x0100000c)), read);
@@ -37,10 +42,6 @@ describe('fuzz: ignore files', () => {
     '..',
     '\n',
   ];
-  const matched = (text: string): void => {
-    const rules = parseIgnore(text, 'an ignore file');
-    for (const path of ['a', 'a/b/a', '.a/..b/a']) isIgnored(rules, path);
-  };
   fuzz('patterns', grammar(...pieces), matched);
   standsPathological('patterns', pieces, matched);
 });
