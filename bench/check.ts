@@ -3,7 +3,7 @@ import { packageVersion } from '../src/cli/version.ts';
 import { checkLayout } from './images.ts';
 import type { Scenario } from './scenario.ts';
 import { ownClient, type Stage } from './stage.ts';
-import { type Places, repositoryOf } from './tools.ts';
+import { besideSource, type Places, repositoryOf } from './tools.ts';
 
 /** Throws unless the result of the scenario is there. */
 export async function check(scenario: Scenario, stage: Stage, stdout: string, places: Places): Promise<void> {
@@ -42,6 +42,10 @@ export async function check(scenario: Scenario, stage: Stage, stdout: string, pl
     }
     case 'tag':
       return await hasRoot(`${repositoryOf(places.from)}:${places.tag}`);
+    case 'append':
+    case 'mutate':
+    case 'flatten':
+      return await isThere(besideSource(places));
     case 'digest':
       return isSaid(stdout, stage.root.digest);
     case 'ls':

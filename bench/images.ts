@@ -19,6 +19,7 @@ import {
   imageSource,
   type Layer,
   openLayout,
+  type TarFileWithBody,
   writeTar,
 } from '../src/index.ts';
 
@@ -32,6 +33,11 @@ export interface ImageShape {
   readonly layerSize: number;
   /** Gives the file of each layer a name of its own, so that no layer hides another. Default: all have one name. */
   readonly distinct?: boolean;
+  /**
+   * Makes this number of files of words in each layer, which gzip makes three times smaller, like those of a distribution.
+   * Default: one file of random bytes.
+   */
+  readonly files?: number;
 }
 
 /** The name that an image has in the layout that tools push from. */
@@ -40,17 +46,19 @@ export const imageTag = 'v1';
 const architectures = ['amd64', 'arm64', 'ppc64le', 's390x', 'riscv64', 'mips64le'];
 
 /**
- * Makes an image of random bytes, which no registry has and no compression makes smaller. `layers` are layers that it
- * shares with another image.
+ * Makes an image that no registry has: of random bytes, which no compression makes smaller, or of files of words. `layers` are
+ * layers that it shares with another image.
  */
 export async function makeImage(
-  { platforms, layers, layerSize, distinct = false }: ImageShape,
+  { platforms, layers, layerSize, distinct = false, files }: ImageShape,
   shared: readonly Layer[] = [],
 ): Promise<Image | Index> {
   const image = async (architecture: string): Promise<Image> => {
     const made = await Promise.all(
-      Array.from({ length: layers - shared.length }, (_, at) =>
-        randomLayer(layerSize, distinct ? `file-${at}` : 'file'),
+      Array.from({ length: layers - shared.length }, async (_, at) =>
+        files === undefined
+          ? randomLayer(layerSize, distinct ? `file-${at}` : 'file')
+          : createLayer(bytesContent(await packed(tarOfWords(layerSize, files, `layer-${at}`)))),
       ),
     );
     return createImage({ config: { os: 'linux', architecture }, layers: [...shared, ...made] });
@@ -85,6 +93,31 @@ async function randomLayer(size: number, name: string): Promise<Layer> {
   const layer = largeLayers.get(size) ?? createLayer(gzippedTar(name, size, randomBytes(1024 * 1024)));
   largeLayers.set(size, layer);
   return layer;
+}
+
+/** Compresses a tar as crane does. */
+function packed(tar: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  return buffer(Readable.from(tar).pipe(createGzip({ level: 1 })));
+}
+
+/** Yields a tar of `size` bytes of content in equal files of words in one directory. */
+export function tarOfWords(size: number, files: number, directory: string): AsyncIterable<Uint8Array> {
+  const words = Array.from({ length: 4096 }, () => randomBytes(4).toString('base64url'));
+  const each = Math.floor(size / files);
+  const text = (): string => {
+    const numbers = new Uint16Array(
+      randomBytes(2 * Math.ceil(each / 7)).buffer.slice(0, 2 * Math.ceil(each / 7)),
+    );
+    return Array.from(numbers, (number) => words[number % words.length]).join(' ');
+  };
+  function* all(): Iterable<TarFileWithBody> {
+    yield { name: directory, type: 'directory' };
+    for (let at = 0; at < files; at++) {
+      const body = Buffer.from(text().slice(0, each));
+      yield { name: `${directory}/file-${at}`, size: body.byteLength, body: [body] };
+    }
+  }
+  return writeTar(all());
 }
 
 /** Repeats the block, each time with another number in it. */

@@ -74,7 +74,18 @@ interface Scene extends AsyncDisposable {
 }
 
 const writes: ReadonlySet<Verb> = new Set<Verb>(['push', 'copy', 'copyAll']);
-const reads: ReadonlySet<Verb> = new Set<Verb>(['pull', 'copy', 'copyAll', 'tag', 'digest', 'ls', 'export']);
+const reads: ReadonlySet<Verb> = new Set<Verb>([
+  'pull',
+  'copy',
+  'copyAll',
+  'tag',
+  'digest',
+  'ls',
+  'export',
+  'append',
+  'mutate',
+  'flatten',
+]);
 
 async function arrange(scenario: Scenario, stage: Stage, kind: RunKind): Promise<Scene> {
   const held: AsyncDisposable[] = [];
@@ -121,6 +132,7 @@ async function prepare(
     layout: stage.layout,
     from: `${source}/${repository}:${imageTag}`,
     to: `${destination}/${repository}:${imageTag}`,
+    tar: stage.tar,
     tag,
     tls: stage.authority !== undefined,
     folder: join(home, 'pulled'),

@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, createClient, type Descriptor, type Image, type Index } from '../src/index.ts';
 import type { Credential } from '../src/keychain/index.ts';
-import { imageTag, makeImage, writeImage } from './images.ts';
+import { imageTag, makeImage, tarOfWords, writeImage } from './images.ts';
 import { type RegistryKind, startRegistry } from './registries.ts';
 import type { Held, Scenario } from './scenario.ts';
 import { type Authority, makeAuthority } from './support/authority.ts';
@@ -19,6 +19,8 @@ export interface Stage extends AsyncDisposable {
   /** A folder on the disk of this process. It is removed with the stage. */
   readonly folder: string;
   readonly layout: string;
+  /** A tar of 100 MB, for a scenario that adds a layer. */
+  readonly tar: string;
   readonly root: Descriptor;
   /** The number of all blobs, manifests included. */
   readonly blobs: number;
@@ -56,6 +58,8 @@ export async function openStage(scenario: Scenario, kind: RegistryKind): Promise
   const root =
     scenario.verb === 'push' ? await writeImage(image, layout) : (await image.manifest()).descriptor;
 
+  const tar = join(folder, 'added.tar');
+  if (scenario.verb === 'append') await writeFile(tar, tarOfWords(100_000_000, 2000, 'added'));
   const start = (realm: string | undefined): Promise<RunningRegistry> =>
     startRegistry(kind, {
       tags,
@@ -65,6 +69,7 @@ export async function openStage(scenario: Scenario, kind: RegistryKind): Promise
   return {
     folder,
     layout,
+    tar,
     root,
     blobs: (shape.platforms ?? 1) * (shape.layers + 2) + (shape.platforms === undefined ? 0 : 1),
     service,

@@ -5,7 +5,19 @@ import { gantryProgram, ownProgram } from './programs.ts';
 import { isInPath } from './support/programs.ts';
 
 /** The task of a tool. */
-export type Verb = 'push' | 'pull' | 'copy' | 'copyAll' | 'tag' | 'digest' | 'ls' | 'version' | 'export';
+export type Verb =
+  | 'push'
+  | 'pull'
+  | 'copy'
+  | 'copyAll'
+  | 'tag'
+  | 'digest'
+  | 'ls'
+  | 'version'
+  | 'export'
+  | 'append'
+  | 'mutate'
+  | 'flatten';
 
 /** The places of a run. References are `host/repository:tag`, repositories have no tag. */
 export interface Places {
@@ -13,7 +25,9 @@ export interface Places {
   readonly layout: string;
   readonly from: string;
   readonly to: string;
-  /** For `tag`: the new tag of `from`. */
+  /** For `append`: a tar of 100 MB. */
+  readonly tar: string;
+  /** For `tag`, `append`, `mutate` and `flatten`: the new tag in the repository of `from`. */
   readonly tag: string;
   /** Whether the registries speak TLS. */
   readonly tls: boolean;
@@ -39,6 +53,10 @@ export interface Tool {
 export const repositoryOf = (reference: string): string => reference.slice(0, reference.lastIndexOf(':'));
 const hostOf = (reference: string): string => reference.slice(0, reference.indexOf('/'));
 
+/** The result of a change: another tag in the repository of the source. */
+export const besideSource = ({ from, tag }: Pick<Places, 'from' | 'tag'>): string =>
+  `${repositoryOf(from)}:${tag}`;
+
 /** crane's command line, which is also gantry's. */
 const craneVerbs: Tool['verbs'] = {
   push: ({ layout, to }) => ['push', layout, to],
@@ -49,6 +67,9 @@ const craneVerbs: Tool['verbs'] = {
   digest: ({ from }) => ['digest', from],
   ls: ({ from }) => ['ls', repositoryOf(from)],
   export: ({ from, folder }) => ['export', from, folder],
+  append: (places) => ['append', '-b', places.from, '-f', places.tar, '-t', besideSource(places)],
+  mutate: (places) => ['mutate', places.from, '-l', 'team=core', '-t', besideSource(places)],
+  flatten: (places) => ['flatten', places.from, '-t', besideSource(places)],
 };
 
 export const gantry: Tool = {

@@ -2,6 +2,9 @@ import type { Scenario } from '../scenario.ts';
 
 const oneGibibyte = { layers: 1, layerSize: 1024 * 1024 * 1024 } as const;
 
+/** 2500 files of words of 21 kB in each layer. */
+const twentyLayers = { layers: 20, layerSize: 52 * 1024 * 1024, files: 2500 } as const;
+
 /** Scenarios in which people wait for bytes. */
 export const bytes: readonly Scenario[] = [
   {
@@ -55,8 +58,26 @@ export const bytes: readonly Scenario[] = [
     title: 'export of the files of an image of 1 GiB in 20 layers, loopback',
     wanted: "wall ≤ crane's, peak RSS ≤ 150 MiB",
     verb: 'export',
-    image: { layers: 20, layerSize: 52 * 1024 * 1024, distinct: true },
+    image: twentyLayers,
     runs: 2,
+    registries: ['docker-registry'],
+  },
+  {
+    name: 'flatten-large',
+    title: 'flattening of an image of 1 GiB in 20 layers, loopback',
+    wanted: "wall ≤ crane's, peak RSS ≤ 150 MiB",
+    verb: 'flatten',
+    image: twentyLayers,
+    runs: 1,
+    registries: ['docker-registry'],
+  },
+  {
+    name: 'append-large',
+    title: 'a layer of a tar of 100 MB on top of an image, loopback',
+    wanted: "wall ≤ crane's, peak RSS ≤ 150 MiB",
+    verb: 'append',
+    image: { layers: 1, layerSize: 200_000 },
+    runs: 3,
     registries: ['docker-registry'],
   },
   {

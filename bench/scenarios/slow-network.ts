@@ -56,6 +56,15 @@ export const slowNetwork: readonly Scenario[] = [
     lessStart: true,
   },
   {
+    name: 'mutate-far',
+    title: 'a label in the config of an image of 5 layers, under another tag, at 50 ms round trip',
+    wanted: "wall ≤ 0.5 × crane's",
+    verb: 'mutate',
+    image: fiveLayers,
+    network: far,
+    runs: 3,
+  },
+  {
     name: 'push-again-far',
     title: 'push of an image that is there, at 50 ms round trip',
     wanted: "wall less the runtime's own start ≤ the best peer's",

@@ -25,6 +25,7 @@ const places: Places = {
   layout: '/layout',
   from: 'a:1/bench/app:v1',
   to: 'b:2/bench/app:v1',
+  tar: '/added.tar',
   tag: 'more',
   tls: false,
   folder: '/folder',
