@@ -283,7 +283,11 @@ describe('a hostile reference', () => {
       const hosts = net({});
       const client = clientOf(test, hosts);
       const code = await codeOf(client.exists(text));
-      assert.ok(['INVALID_REFERENCE', 'NAME_INVALID', 'INVALID_DIGEST'].includes(code ?? ''), String(code));
+      // A text with a slash at its beginning is a path, where nothing is.
+      const codes = text.startsWith('/')
+        ? ['NAME_UNKNOWN']
+        : ['INVALID_REFERENCE', 'NAME_INVALID', 'INVALID_DIGEST'];
+      assert.ok(codes.includes(code ?? ''), String(code));
       assert.deepEqual(hosts.asked, []);
     });
   }
