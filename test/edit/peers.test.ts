@@ -3,6 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { output } from '../../bench/support/programs.ts';
+import { editFile } from '../../src/image/edit/file-edit.ts';
+import type { TarFileWithBody } from '../../src/tar/write.ts';
 import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
 import { inspect, openPodman } from '../peers/podman.ts';
@@ -32,9 +34,22 @@ async function changed(test: TestContext): Promise<Stage & { readonly references
       to: `${name}:rebased`,
     });
     await client.flatten(`${name}:rebased`, { to: `${name}:flat` });
-    for (const tag of ['appended', 'edited', 'rebased', 'flat']) references.push(`${name}:${tag}`);
+    await client.edit(`${name}:edited`, (image) => editFile(image, 'os', new Uint8Array([1])), {
+      to: `${name}:file`,
+    });
+    await client.flatten(`${name}:file`, { keep: 1, to: `${name}:kept` });
+    for (const tag of ['appended', 'edited', 'rebased', 'flat', 'file', 'kept'])
+      references.push(`${name}:${tag}`);
   }
   return { ...at, references };
+}
+
+function dir(name: string): TarFileWithBody {
+  return { name, type: 'directory' };
+}
+
+function link(name: string, linkname: string): TarFileWithBody {
+  return { name, type: 'link', linkname };
 }
 
 describe('changed images and other programs', needs('podman', 'skopeo', 'crane'), () => {
@@ -80,5 +95,46 @@ describe('changed images and other programs', needs('podman', 'skopeo', 'crane')
       await output('crane', ['validate', '--remote', reference]);
       assert.deepEqual(await findings(at, reference), []);
     }
+  });
+
+  it('podman unpacks the same files of an image before and after the layers above its base are merged', async (test) => {
+    const at = await stage(test);
+    const layers = await Promise.all([
+      tarOf(
+        dir('d/'),
+        file('d/a', '1'),
+        file('d/b', '2'),
+        dir('e/'),
+        file('e/a', '3'),
+        dir('f/'),
+        file('f/a', '4'),
+        file('g', '5'),
+        file('h', '6'),
+      ),
+      tarOf(file('d/.wh..wh..opq', ''), file('d/b', '7'), file('.wh.e', ''), file('new', '8')),
+      tarOf(file('.wh.f', ''), link('i', 'g'), link('j', 'h')),
+      tarOf(file('f', '9'), file('.wh.h', ''), file('.wh.new', ''), file('d/c', '10')),
+    ]);
+    await put(at, 'app', imageOf({ layers, config: { config: { Cmd: ['/none'] } } }));
+    await at.client.flatten(`${at.host}/app:1`, { keep: 1, to: `${at.host}/app:kept` });
+    await using podman = await openPodman();
+    const home = await folder(test);
+    const listings: string[] = [];
+    for (const tag of ['1', 'kept']) {
+      await podman('pull', '--quiet', '--tls-verify=false', `${at.host}/app:${tag}`);
+      await podman('create', '--name', `c${tag}`, '--network=none', `${at.host}/app:${tag}`);
+      await podman('export', '-o', join(home, `${tag}.tar`), `c${tag}`);
+      await podman('rm', `c${tag}`);
+      const lines = await output('tar', ['-tvf', join(home, `${tag}.tar`)]);
+      listings.push(
+        lines
+          .split('\n')
+          .filter((line) => !line.endsWith('/'))
+          .sort()
+          .join('\n'),
+      );
+    }
+    assert.match(listings[0] ?? '', /d\/b/);
+    assert.equal(listings[1], listings[0]);
   });
 });
