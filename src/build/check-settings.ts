@@ -1,6 +1,6 @@
 import { InputError } from '../errors.ts';
-import { checkTime } from '../image/edit/config-edit.ts';
 import { parsePort } from '../image/edit/port.ts';
+import { checkTime } from '../spec/rfc3339.ts';
 import type { BuildSettings } from './options.ts';
 
 /**

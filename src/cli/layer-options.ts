@@ -1,7 +1,7 @@
 import type { AppendLayersOptions } from '../client/append.ts';
 import { InputError } from '../errors.ts';
 import type { Compression } from '../flow/compression.ts';
-import { checkTime } from '../image/edit/config-edit.ts';
+import { checkTime } from '../spec/rfc3339.ts';
 import type { Option } from './command.ts';
 import type { ParsedArgs } from './parsed-args.ts';
 

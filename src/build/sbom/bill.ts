@@ -1,3 +1,4 @@
+import { parseUrl } from '../../spec/url.ts';
 import { compareBytes } from '../../store/listing.ts';
 import type { NodePackage } from '../node/dependencies.ts';
 import type { NodeApp } from '../node/node-app.ts';
@@ -91,8 +92,8 @@ function refOf({ path, manifest: { name = path, version } }: NodePackage, isOwn:
 /** Returns the address of the archive without credentials; undefined for a folder or a link. */
 function downloadOf(locked: LockedPackage | undefined): string | undefined {
   const { resolved } = locked ?? {};
-  if (resolved === undefined || !URL.canParse(resolved)) return undefined;
-  const url = new URL(resolved);
+  const url = parseUrl(resolved ?? '');
+  if (url === undefined) return undefined;
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return undefined;
   return `${url.origin}${url.pathname}`;
 }

@@ -1,7 +1,7 @@
 import type { ConvertOptions } from '../../client/convert.ts';
 import { InputError } from '../../errors.ts';
-import { checkTime } from '../../image/edit/config-edit.ts';
 import type { ConversionLoss } from '../../image/edit/convert.ts';
+import { checkTime } from '../../spec/rfc3339.ts';
 import type { Context } from '../context.ts';
 import { runEdit } from '../edited.ts';
 import { readCompression, sourceDate } from '../layer-options.ts';

@@ -11,11 +11,12 @@ import {
   type Shape,
 } from '../../spec/options.ts';
 import { type Platform, toPlatform } from '../../spec/platform.ts';
+import { checkTime } from '../../spec/rfc3339.ts';
 import { aLayer } from '../../store/checks.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { AddedLayers, Image, ImageContent } from '../image.ts';
 import type { Layer } from '../layer.ts';
-import { checkConfigEdit, checkTime, configEdits, nullableText } from './config-edit.ts';
+import { checkConfigEdit, configEdits, nullableText } from './config-edit.ts';
 import {
   documentsOf,
   editDocuments,
