@@ -17,7 +17,7 @@ export interface CompressionLevel {
   readonly compression: Compression;
   /**
    * The level: 1 to 9 for gzip, 1 to 22 for zstd.
-   * @defaultValue 6 for gzip, 3 for zstd
+   * @defaultValue 1 for gzip, as for every layer that gantry makes; 3 for zstd
    */
   readonly level?: number | undefined;
 }
@@ -82,8 +82,8 @@ export function checkLevel({ compression, level }: CompressionLevel): void {
 const mostLevel = { gzip: 9, zstd: 22, none: 0 } as const;
 
 /** Returns the function that compresses layers anew, and a layer of several images once. */
-export function recompressor({ layerOf, ...form }: RecompressOptions): RemakeLayer {
-  const { compression } = form;
+export function recompressor({ layerOf, compression, level }: RecompressOptions): RemakeLayer {
+  const form = { compression, level: level ?? (compression === 'gzip' ? 1 : undefined) };
   const made = onceForAll<string, Layer>();
   return async (old, read) => {
     const { layer, descriptor, family } = old;
