@@ -172,7 +172,7 @@ async function load(
     daemon.tars.push(Buffer.concat(kept));
   } catch {
     onCut();
-    request.destroy();
+    request.socket.destroy();
     return;
   }
   response.writeHead(200, { 'content-type': 'application/json' });

@@ -34,11 +34,11 @@ export interface DaemonLineOptions {
   readonly clock?: Clock | undefined;
 }
 
-/**
- * Milliseconds that a daemon may say nothing while it loads or saves an image: it unpacks all layers on a slow disk before its
- * first word.
- */
+/** Milliseconds for the first word about a load or a save: a daemon on a slow disk handles all layers before. */
 export const longSilence: number = 60 * 60 * 1000;
+
+/** Milliseconds that a body may stand still in either direction, while the daemon writes or reads one layer. */
+const standstill = 15 * 60 * 1000;
 
 /**
  * Makes the way to a daemon: timeout ▸ log ▸ transport. No request is sent twice: a socket of this machine loses none, and a
@@ -54,7 +54,7 @@ export function openDaemonLine(
       : createLocalTransport(socket, { connectWithin });
   const named = withUserAgent(userAgent)(transport.send);
   const logged = onWire === undefined ? named : log({ observe: onWire, clock })(named);
-  const timed = timeout({ answer, progress: longSilence, clock })(logged);
+  const timed = timeout({ answer, progress: standstill, clock })(logged);
   return {
     send: (request) => timed({ ...request, url: `${base}${request.url}` }),
     close: () => transport.close(),
