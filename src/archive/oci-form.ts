@@ -31,7 +31,7 @@ export function dockerFiles(staged: Staged): readonly TarFileWithBody[] {
 }
 
 /**
- * Returns the files of that form but the blobs and folders, for a tar whose blobs have gone ahead. Throws UNSUPPORTED as
+ * Returns the files of that form but the blobs and folders, for a tar after its blobs. Throws UNSUPPORTED as
  * `dockerFiles` does.
  */
 export function dockerDocuments(staged: Omit<Staged, 'blobs'>): readonly TarFileWithBody[] {

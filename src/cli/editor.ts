@@ -14,7 +14,7 @@ export type Edit = (before: Uint8Array) => Promise<Uint8Array>;
 
 /** Settings of an edit. */
 export interface EditorOptions {
-  /** The name of the file for the editor, whose ending tells it the format. */
+  /** The name of the file for the editor. Its ending tells the format. */
   readonly name: string;
   /** The greatest size of the new content, in bytes. */
   readonly limit: number;

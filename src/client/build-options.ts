@@ -20,7 +20,7 @@ export interface BuildOptions
    */
   readonly base?: string | Place | undefined;
   /**
-   * An earlier build, whose layers are taken if their files are the same.
+   * An earlier build. Its layers are taken if their files are the same.
    * @defaultValue the image at the first place of `to`
    */
   readonly cacheFrom?: string | Place | undefined;

@@ -52,7 +52,7 @@ export interface ConvertOptions extends EditOptions, Partial<CompressionLevel> {
   readonly stripPaths?: readonly string[] | undefined;
   /**
    * The latest time, in seconds since 1970 or in the form of RFC 3339. The time of the image, of its history and of files in
-   * its layers become this one if they are later. What comes from the base stays.
+   * its layers become this one if they are later. Everything from the base stays.
    */
   readonly time?: number | string | undefined;
   /**

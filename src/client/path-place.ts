@@ -56,7 +56,7 @@ function isLayout(folder: string): boolean {
   return ['oci-layout', 'index.json'].some((name) => lookUp(join(folder, name)) !== undefined);
 }
 
-/** Returns undefined when nothing exists at the path. Synchronous, because it decides what a text means. */
+/** Returns undefined when nothing exists at the path. Synchronous, because it decides about the meaning of a text. */
 function lookUp(path: string): Stats | undefined {
   try {
     return statSync(path);

@@ -1,7 +1,7 @@
 import { type Field, member, type ObjectField, optional, readArray, readString } from '../json/field.ts';
 import type { Platform } from '../spec/platform.ts';
 
-/** The facts about a daemon that decide what it takes and gives. */
+/** The facts about a daemon that decide about the form of images for it. */
 export interface DaemonFacts {
   /** The program that answers. */
   readonly engine: 'docker' | 'podman';

@@ -42,7 +42,7 @@ const standstill = 15 * 60 * 1000;
 
 /**
  * Makes the way to a daemon: timeout ▸ log ▸ transport. No request is sent twice: a socket of this machine loses none, and a
- * load whose answer is lost may have happened.
+ * load may have happened although its answer is lost.
  */
 export function openDaemonLine(
   { base, socket, tls }: Endpoint,

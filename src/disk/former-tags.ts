@@ -19,7 +19,7 @@ export async function noteTags(
 
 /**
  * Returns tags to their former manifests, if they name a manifest that a collection of garbage has removed before they
- * named it. Removes a tag whose former manifest does not exist either. The caller holds the tags.
+ * named it. Removes a tag if its former manifest does not exist either. The caller holds the tags.
  */
 export async function returnTags(
   registry: RegistryState,

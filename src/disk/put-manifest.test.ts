@@ -26,7 +26,7 @@ interface Stage extends Repository {
   readonly folder: RepositoryFolder;
   /** What another process does once a put has found everything there, and before it writes. */
   meanwhile: () => Promise<unknown>;
-  /** What another process does after a put has written its manifest, and before it sets the tags. */
+  /** The work of another process after a put has written its manifest, and before it sets the tags. */
   beforeTags: () => Promise<unknown>;
 }
 

@@ -31,7 +31,7 @@ export interface IndexContent {
  *
  * The `with…` methods return changed views and read nothing yet. A change edits the JSON of the index: other entries, unknown
  * members, their order and all other bytes stay, and a change that changes nothing keeps the digest. An attestation goes with
- * its image. Reading a view whose last entry was removed throws MANIFEST_INVALID. `mapImages` changes the images of an index.
+ * its image. Reading a view without entries throws MANIFEST_INVALID. `mapImages` changes the images of an index.
  */
 export interface Index extends IndexContent {
   /**

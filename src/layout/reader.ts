@@ -21,7 +21,7 @@ export interface LayoutRepository extends Repository {
   /** Returns index.json byte for byte, as an index manifest. */
   index(options?: SignalOptions): Promise<Manifest>;
   /**
-   * Replaces index.json by an index, whose content has to be in the layout; `commit` writes it.
+   * Replaces index.json by an index. Its content has to be in the layout; `commit` writes it.
    * @throws UNSUPPORTED when the layout was opened for reading
    */
   replaceIndex(index: Manifest): Promise<void>;

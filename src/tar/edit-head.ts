@@ -63,7 +63,7 @@ function partsOf(head: Uint8Array): HeadParts {
   }
 }
 
-/** Returns undefined for a block that goes away: a long name that is replaced, or a block whose last record is. */
+/** Returns undefined for a block that goes away: a long name that is replaced, or a block without records left. */
 function editedRecords(records: Records, { name, linkname, latest }: HeadEdit): Records | undefined {
   const { typeflag, block, body, size } = records;
   if (typeflag === 'L') return name === undefined ? records : undefined;

@@ -57,7 +57,7 @@ export async function build(context: Context, given: ParsedArgs): Promise<void> 
   await context.result({ references, ...facts }, ...(isFile ? [] : new Set(references)));
 }
 
-/** Tells what gantry has chosen itself. */
+/** Tells the choices that gantry has made itself. */
 function report({ output, json }: Context, { base, layers, startedBy }: BuildResult): void {
   if (json) return;
   if (base !== undefined) output.note(`base ${formatPlace(base.place)}, ${base.digest}`, 'dim');

@@ -57,8 +57,8 @@ function below({ name, linkname, ...part }: TarPart): TarFileWithBody {
 }
 
 /**
- * Returns the security descriptor of a file whose owner and group are the users of the machine (S-1-5-32-545), and which has
- * no list of rights.
+ * Returns the security descriptor of a file that belongs to the users of the machine (S-1-5-32-545) and has no list of
+ * rights.
  * @see https://learn.microsoft.com/openspecs/windows_protocols/ms-dtyp/7d4dac05-9cef-4563-a058-f108abecce1d
  */
 function usersDescriptor(): Uint8Array {

@@ -3,7 +3,7 @@ export class ZstdDamage extends Error {
   override readonly name = 'ZstdDamage';
 }
 
-/** Throws unless the format permits what was read. */
+/** Throws unless the format permits the value. */
 export function expectFormat(isRight: boolean, problem: string): asserts isRight {
   if (!isRight) throw new ZstdDamage(problem);
 }

@@ -21,7 +21,7 @@ function sampleText(): Buffer {
   return Buffer.from(text.slice(0, 3000));
 }
 
-/** What zstd makes of the text at level 1, in one stream of literals, and at level 19. */
+/** The output of zstd for the text at level 1, in one stream of literals, and at level 19. */
 const packed = {
   level1:
     'KLUv/WS4Cp0bAEYYPRqAJ20DyI3nY8HSD4sABuZOdnd391EOmVHGAj8AMQAxAAOZ1N0vtA+0fJqdYBXWfgwEM0AMvrxJ4xSKQyAECAoAxGAIICDIAUoFBGFApPLepZ8KBgIRQJBJBA0HpiDIpMuJXC92V95z200yKQ/fek/92MJ3kwafvTJ/jC+tt/ZAJpGru+K+N7vwVet2RyaRxHz6zG++ysx+d4inUJxRzR+J/dx96b1YHRu/mKX4j1MoTusN+623btuP29Tb9wcXd2eR5BSKY5WvxiOTFrHytvVSxNS+9bQz5+30xZ5qTz1W/qxPP0rB7/KRSWNzbxLXdinyGQOBaqixzlgqKBSG7SEEGQkT19EDESA8TztGkyTNAbJ+WXZkuOyJH/eQspGlKhBvmNUNA4kZjlYkslQDI4DMQcgGpfrh6ANFURQjl9ItDPVDUBphoEyOvRlkgyMCn/Ah8aJNveQhMjiUc7ErF1oWShxlBqWmPPwb+srn0C4a+0EQSKK9fKiXMpDBAI0t1ihI9BLdu9Nf5UHFGx0fYqjceDT87PQu2VnUxCBMNX/uv4Ttk2CIebkNsV4TnZga/2D4IRPYsM/lSAe2QBGevUDtISCIuWZnMJ/qK3kUEVR5Q52QmLXU5k4QuEQPaOxWtVAMvEyMzkw+HdoReLU35v0pM12w2paXtHtq2LxaSbgTSe0r6zE/cp2DnxxbKKdPDWjxCkkz4srVCo9wheQxHRXgiI7jIT6umryErqzVYpBRUzpNLtOKMfZJUqFyEBhlUmMMDKDQWzxbTTkl5w+LTTmxxe0j98RkJMTf4ZY85xgNIzl4gatV9JFQOBZFlbrNVgWyQHi9ek/Zei8rDhqS6+G7kyYcpv0NOCGXU3H8WWsZLnU18rxrWYWdRTQkOLFNBVD9JBJa0Ar7CytasVtYwUMTxMmFKIM5ibckmncckCWLHTCW3y7iCd5ZsFwTJ1EfRncEvLLEb6wmXAB7KgPsCXrLAW/mW6Wt5DA3D7pFOpPe1v2Up7veYQUCZFWJRlsnxHFrvrAHKqjtYiqIPoK7Ml8uWU/pFwzrhC7mCZQA9dkjWx7o4sqgsIU2MGBWeJQaKd/Q4hWwZEAL79rNQ2HDPMXrVIRXWZDG4VM0jRVO3bAoLEyxWLHOzjAUIFrJABjfJmwZBeNCNaJT5wHaCxiLaxUDVI1e',

@@ -8,8 +8,8 @@ import { changed } from './changeable.ts';
 import { documentsOf, editDocuments, refuseArtifact } from './documents.ts';
 
 /**
- * Makes layers that a licence restricts ordinary ones, without `urls`. A layer whose bytes are not in the place of the image
- * stays as it is; `onAbsent` receives it.
+ * Makes layers that a licence restricts ordinary ones, without `urls`. A layer stays as it is if the place of the image
+ * does not have its bytes; `onAbsent` receives it.
  */
 export function withDistributableLayers(image: Image, onAbsent: (layer: Descriptor) => void): Image {
   let known: readonly Layer[] | undefined;

@@ -128,7 +128,7 @@ function valuesIn({ bytes, descriptor }: IndexView): readonly unknown[] {
   return Array.isArray(values) ? values : [];
 }
 
-/** Returns the positions of the entries that match, and of the attestations whose image goes with them. */
+/** Returns the positions of the entries that match, and of the attestations of these images. */
 export function removedEntries(
   entries: readonly Descriptor[],
   matches: (entry: Descriptor, at: number) => boolean,

@@ -41,7 +41,7 @@ const shape: Shape<RecompressOptions> = {
 };
 
 /**
- * Compresses the layers of an image anew. A layer that has the compression by its first bytes stays as it is, whatever its
+ * Compresses the layers of an image anew. A layer that has the compression by its first bytes stays as it is, at any
  * level, and so does one that may not be distributed. The digests of the tars stay; each is checked against the config.
  * Annotations for lazy pulling, of eStargz and zstd:chunked, go away where a layer was made anew.
  *
@@ -121,7 +121,7 @@ export async function storedCompression(layer: Layer, { signal }: SignalOptions)
   return sniffCompression(await collect(start, { limit: 4, what: 'the first bytes of a layer' }));
 }
 
-/** Corrects the media type of a layer whose bytes are in another compression. */
+/** Corrects the media type of a layer that names another compression than its bytes have. */
 function retyped(layer: Layer, compression: Compression): Layer {
   const mediaType = ociLayerTypes[compression];
   const descriptor: Layer['descriptor'] = async (options) => ({

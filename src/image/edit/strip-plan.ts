@@ -46,7 +46,7 @@ export interface StripPlan {
   readonly changes: ReadonlyMap<number, EntryChange>;
 }
 
-/** A removed file, whose content a hard link may need. */
+/** A removed file. A hard link may need its content. */
 interface Inode {
   readonly position: number;
   /** The name that has taken over the content. */
