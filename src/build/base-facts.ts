@@ -3,6 +3,7 @@ import { collect } from '../flow/collect.ts';
 import { baseDigestKey } from '../image/base-annotations.ts';
 import type { Image } from '../image/image.ts';
 import { openImageFile } from '../image/open-file.ts';
+import type { ImageConfig } from '../spec/image-config.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { LibC } from './native/object-file.ts';
 
@@ -12,44 +13,88 @@ const nobody = '65532';
 /** In bytes. The one of a full Debian has 1 KiB. */
 const passwdLimit = 1024 * 1024;
 
-/** The user of an image, and the words of the history about it. */
-export interface ChosenUser {
-  readonly user: string;
-  readonly from: string;
+/** Facts that often only the files of a base tell. Each is looked for once, and only if it is asked for. */
+export interface BaseFacts {
+  /**
+   * The user that an image runs as: that of the base, unless it is root, and else one for Node of its /etc/passwd. The number of a
+   * user, other than its name, lets Kubernetes check that it is not root.
+   */
+  user(): Promise<string>;
+  /** The C library. */
+  libc(): Promise<LibC | undefined>;
+  /** Words for the history, by which a later build on the same base knows the facts that were asked for. */
+  words(): string;
 }
 
-const fromPasswd = 'user from /etc/passwd of the base';
+interface Base {
+  readonly image: Image;
+  /** An earlier build, maybe on the same base. */
+  readonly previous: Image | undefined;
+  /** The base for several readings of its layers. */
+  readonly readable: Image;
+}
 
-/**
- * Chooses the user that an image runs as: that of the base, unless it is root, and else one for Node of its /etc/passwd. The
- * number of a user, other than its name, lets Kubernetes check that it is not root. Reads layers of the base only if nothing
- * else tells it.
- */
-export async function chooseUser(
+const fromPasswd = 'user by /etc/passwd of the base';
+const byLoader = { glibc: 'glibc in the base', musl: 'musl in the base' } as const;
+
+/** Looks for the facts about a base. Reads its layers only if neither its config nor an earlier build tells a fact. */
+export function createBaseFacts({ image, previous, readable }: Base, options: SignalOptions): BaseFacts {
+  const words: string[] = [];
+  let found: { readonly user?: string; readonly libc?: LibC | undefined } = {};
+  const earlier = async (): Promise<ImageConfig | undefined> =>
+    previous === undefined ? undefined : configOnBase(image, previous, options);
+  return {
+    async user() {
+      if (found.user !== undefined) return found.user;
+      const { User: own = '' } = (await image.config(options)).config ?? {};
+      const isRoot = own === '' || /^(?:root|0+)(?::|$)/.test(own);
+      const known = isRoot ? (userBefore(await earlier()) ?? (await passwdUser(readable, options))) : own;
+      words.push(isRoot ? fromPasswd : 'user of the base');
+      found = { ...found, user: known };
+      return known;
+    },
+    async libc() {
+      if ('libc' in found) return found.libc;
+      const libc = libcBefore(await earlier()) ?? (await loaderLibc(readable, options));
+      if (libc !== undefined) words.push(byLoader[libc]);
+      found = { ...found, libc };
+      return libc;
+    },
+    words: () => words.toSorted().join(', '),
+  };
+}
+
+/** Returns the config of an earlier build on the same base; undefined for any other image. */
+async function configOnBase(
   base: Image,
-  previous: Image | undefined,
+  previous: Image,
   options: SignalOptions,
-): Promise<ChosenUser> {
-  const { User: own = '' } = (await base.config(options)).config ?? {};
-  if (own !== '' && !/^(?:root|0+)(?::|$)/.test(own)) return { user: own, from: 'user of the base' };
-  const known = previous === undefined ? undefined : await userBefore(base, previous, options);
-  if (known !== undefined) return { user: known, from: fromPasswd };
-  const passwd = await textIn(base, '/etc/passwd', options);
-  return { user: userIn(passwd) ?? nobody, from: fromPasswd };
+): Promise<ImageConfig | undefined> {
+  const { digest } = (await base.manifest(options)).descriptor;
+  const { body } = await previous.manifest(options);
+  return body.annotations?.[baseDigestKey] === digest ? previous.config(options) : undefined;
 }
 
-/**
- * Returns the user of an earlier build on the same base, which has read the base. Never root, since others may have pushed that
- * image.
- */
-async function userBefore(base: Image, previous: Image, options: SignalOptions): Promise<string | undefined> {
-  const { descriptor } = await base.manifest(options);
-  const { body } = await previous.manifest(options);
-  if (body.annotations?.[baseDigestKey] !== descriptor.digest) return undefined;
-  const { config, history = [] } = await previous.config(options);
-  const { User: user = '' } = config ?? {};
-  const isChosen = history.some(({ comment }) => comment === fromPasswd);
-  return isChosen && /^[1-9]\d*$/.test(user) ? user : undefined;
+function saysBefore({ history = [] }: ImageConfig, words: string): boolean {
+  return history.some(({ comment = '' }) => comment.split(', ').includes(words));
+}
+
+/** Never root, since others may have pushed the earlier image. */
+function userBefore(earlier: ImageConfig | undefined): string | undefined {
+  const user = earlier?.config?.User ?? '';
+  return earlier !== undefined && saysBefore(earlier, fromPasswd) && /^[1-9]\d*$/.test(user)
+    ? user
+    : undefined;
+}
+
+function libcBefore(earlier: ImageConfig | undefined): LibC | undefined {
+  if (earlier === undefined) return undefined;
+  return (['glibc', 'musl'] as const).find((libc) => saysBefore(earlier, byLoader[libc]));
+}
+
+/** Returns the user for Node in /etc/passwd, by its number. */
+async function passwdUser(base: Image, options: SignalOptions): Promise<string> {
+  return userIn(await textIn(base, '/etc/passwd', options)) ?? nobody;
 }
 
 /** Returns the UID of `node` or `nonroot`. */
@@ -83,10 +128,10 @@ const muslNames: ReadonlyMap<string, string> = new Map([
   ['loong64', 'loongarch64'],
 ]);
 
-/** Finds the C library of a base by its loader. Reads the layers of the base. */
-export async function libcOf(base: Image, options: SignalOptions): Promise<LibC | undefined> {
+/** Finds the C library of a base by its loader. */
+async function loaderLibc(base: Image, options: SignalOptions): Promise<LibC | undefined> {
   const { architecture, os } = await base.config(options);
-  if (os !== 'linux') return undefined;
+  if (os !== 'linux' || (await base.layers(options)).length === 0) return undefined;
   const name = muslNames.get(architecture) ?? architecture;
   try {
     await openImageFile(base, `/lib/ld-musl-${name}.so.1`, options);

@@ -1,4 +1,5 @@
-import { createSpool } from '../archive/spool.ts';
+import { createSpool, type Spool } from '../archive/spool.ts';
+import { InputError } from '../errors.ts';
 import type { WorkLedger } from '../flow/work.ts';
 import { baseAnnotations } from '../image/base-annotations.ts';
 import { createImage } from '../image/create.ts';
@@ -10,17 +11,19 @@ import type { Layer } from '../image/layer.ts';
 import { familyOf } from '../spec/media-family.ts';
 import { MediaType } from '../spec/media-type.ts';
 import { checkArgument, checkOptions, type Shape, signal, text } from '../spec/options.ts';
-import { defaultPlatform, matchesPlatform, type Platform, toPlatform } from '../spec/platform.ts';
+import { defaultPlatform, type Platform, toPlatform } from '../spec/platform.ts';
 import { aView } from '../store/checks.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import { chooseUser, libcOf } from './base-facts.ts';
+import { type BaseFacts, createBaseFacts } from './base-facts.ts';
 import { builtImage } from './built-image.ts';
 import { checkBuildSettings } from './check-settings.ts';
-import { type BaseImage, baseImages, imagesIn } from './images-in.ts';
+import { type EarlierBuild, openEarlierBuild } from './earlier.ts';
+import { type BaseImage, baseImages } from './images-in.ts';
 import { type MadeLayer, makeLayer } from './made-layer.ts';
-import { type Addon, checkAddons } from './native/addons.ts';
+import { type Addon, type BuildTarget, checkAddons } from './native/addons.ts';
 import { type BuildSettings, buildSettingsShape } from './options.ts';
 import { type BuildPlan, planBuild } from './plan.ts';
+import type { PlannedLayer } from './planned-layer.ts';
 import { refuseNoNode, runConfig } from './run-config.ts';
 
 /** Settings of `buildImage`. */
@@ -99,34 +102,69 @@ interface PlannedOptions extends BuildImageOptions {
   readonly readable?: ((image: Image) => Image) | undefined;
 }
 
+/** The view of a build that has been planned. */
+interface PlannedView extends BuiltView {
+  /** The systems of its images. */
+  readonly targets: readonly BuildTarget[];
+}
+
 /** Builds the image of a plan. */
-export async function buildPlanned(plan: BuildPlan, options: PlannedOptions): Promise<BuiltView> {
-  const { base, platforms: wanted, previous } = options;
+export async function buildPlanned(plan: BuildPlan, options: PlannedOptions): Promise<PlannedView> {
+  const { base, platforms: wanted, previous, readable = (image) => image, signal } = options;
   if (base === undefined) refuseNoNode(plan);
   const bases =
     base === undefined ? noBases(wanted) : await baseImages(base, wanted?.map(toPlatform), options);
-  const platforms = bases.map(({ platform }) => platform);
-  const earlier = previous === undefined ? [] : await earlierImages(previous, platforms, options);
+  const [first] = bases;
+  if (first === undefined) throw new InputError('INVALID_OPTION', 'an image needs at least one platform');
+  const earlier = openEarlierBuild(previous, { signal });
+  // The bases for all platforms have the same users and the same C library.
+  const facts = createBaseFacts(
+    { image: first.image, previous: await earlier.image(first.platform), readable: readable(first.image) },
+    { signal },
+  );
   const spool = createSpool();
   try {
+    const libc = plan.needsLibc ? await facts.libc() : undefined;
+    const targets = bases.map(({ platform }) => ({ platform, libc }));
     const made: MadeLayer[] = [];
-    for (const planned of plan.layersFor(platforms)) {
-      const { compression = 'gzip', level = 1, works, signal } = options;
-      made.push(await makeLayer(planned, { compression, level, earlier, spool, works, signal }));
-    }
-    await checkAll(bases, made, options);
-    const view = await compose(plan, bases, { ...options, made, earlier });
+    for (const planned of plan.layersFor(targets))
+      made.push(await makePlanned(planned, { ...options, earlier, spool, first: first.platform }));
+    await checkAll(bases, made, facts);
+    const user = options.user ?? (await facts.user());
+    const view = await compose(plan, bases, { ...options, made, user, comment: facts.words() });
     const layers = made.map(({ plan: { name, platforms }, layer, isReused }) => ({
       name,
       platforms,
       layer,
       isReused,
     }));
-    return { view, platforms, layers, [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose]() };
+    return {
+      view,
+      targets,
+      platforms: bases.map(({ platform }) => platform),
+      layers,
+      [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose](),
+    };
   } catch (error) {
     await spool[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+interface Making extends PlannedOptions {
+  readonly earlier: EarlierBuild;
+  readonly spool: Spool;
+  /** The platform of the earlier image that most layers are looked for in. */
+  readonly first: Platform;
+}
+
+async function makePlanned(planned: PlannedLayer, options: Making): Promise<MadeLayer> {
+  const { compression = 'gzip', level = 1, works, signal, earlier, spool, first } = options;
+  const { platforms: [platform = first] = [] } = planned;
+  const known = [await earlier.image(first), await earlier.image(platform)].filter(
+    (one) => one !== undefined,
+  );
+  return makeLayer(planned, { compression, level, earlier: [...new Set(known)], spool, works, signal });
 }
 
 /** Makes empty images in place of bases. */
@@ -137,27 +175,14 @@ function noBases(wanted: readonly (Platform | string)[] = [defaultPlatform]): re
   });
 }
 
-/** Opens the earlier image for the first platform, which shares most layers with the others. */
-async function earlierImages(
-  previous: Image | Index,
-  [platform]: readonly Platform[],
-  options: SignalOptions,
-): Promise<readonly Image[]> {
-  const entries = await imagesIn(previous, options);
-  const entry =
-    entries.find(({ platform: have }) => have && platform && matchesPlatform(have, platform)) ?? entries[0];
-  return entry === undefined ? [] : [await entry.open(options)];
-}
-
 /** Checks the addons of each image. A file of an upper layer replaces the one of the same name below it. */
 async function checkAll(
   bases: readonly BaseImage[],
   made: readonly MadeLayer[],
-  { readable = (image) => image, signal }: PlannedOptions,
+  facts: BaseFacts,
 ): Promise<void> {
-  const [first] = bases;
   const hasLibc = made.some(({ addons }) => addons.some(({ file }) => file.libc !== undefined));
-  const libc = hasLibc && first !== undefined ? await libcOf(readable(first.image), { signal }) : undefined;
+  const libc = hasLibc ? await facts.libc() : undefined;
   for (const { platform } of bases) {
     const addons = new Map<string, Addon>();
     for (const layer of layersOf(made, platform))
@@ -172,7 +197,9 @@ function layersOf(made: readonly MadeLayer[], platform: Platform): readonly Made
 
 interface Composing extends PlannedOptions {
   readonly made: readonly MadeLayer[];
-  readonly earlier: readonly Image[];
+  readonly user: string;
+  /** Words about the config in the history. */
+  readonly comment: string;
 }
 
 /** Puts the layers on each base, and joins the images of several platforms. */
@@ -181,22 +208,16 @@ async function compose(
   bases: readonly BaseImage[],
   options: Composing,
 ): Promise<Image | Index> {
-  const { base, baseName, made, earlier, annotations, readable = (image) => image, signal } = options;
-  const [first] = bases;
-  const created = options.created ?? epoch;
-  const chosen =
-    options.user === undefined && first !== undefined
-      ? await chooseUser(readable(first.image), earlier[0], { signal })
-      : { user: options.user ?? '', from: 'user of the options' };
+  const { base, baseName, made, user, comment, annotations, created = epoch, signal } = options;
   const images: BaseImage[] = [];
   for (const { platform, image } of bases) {
     const { digest } = (await image.manifest({ signal })).descriptor;
     const about = base === undefined ? {} : baseAnnotations(baseName, digest);
     const built = builtImage(image, {
       layers: layersOf(made, platform).map(({ plan: { name }, layer }) => ({ name, layer })),
-      config: runConfig(await image.config({ signal }), plan, { ...options, user: chosen.user }),
+      config: runConfig(await image.config({ signal }), plan, { ...options, user }),
       created,
-      comment: chosen.from,
+      comment,
       annotations: { ...about, ...annotations },
     });
     images.push({ platform, image: built });

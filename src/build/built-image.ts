@@ -28,7 +28,8 @@ export function builtImage(base: Image, parts: BuiltParts): Image {
   const { created, comment, annotations } = parts;
   const layers = parts.layers.map(({ layer }) => layer);
   const history = parts.layers.map(({ name }) => ({ created, created_by: `gantry build: ${name}` }));
-  const entry = { created, created_by: 'gantry build: config', comment, empty_layer: true };
+  const about = comment === '' ? {} : { comment };
+  const entry = { created, created_by: 'gantry build: config', ...about, empty_layer: true };
   return changed(base, {
     async documents(documents, read) {
       const before = stepsOf(documents);

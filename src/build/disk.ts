@@ -1,4 +1,5 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { ContentError } from '../errors.ts';
 import { onDiskSync, systemCode } from '../files/files.ts';
 import { decodeText, encodeText, hasRawBytes } from '../tar/text.ts';
@@ -28,6 +29,13 @@ export function joinedPath(folder: string, name: string): string {
 /** Returns the folder of a path; '' for a path of one name. */
 export function parentPath(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+/** Returns those of some paths on disk that lie below a folder, as paths below it. */
+export function pathsBelow(root: string, paths: readonly string[]): ReadonlySet<string> {
+  const below = paths.map((path) => relative(root, resolve(path)));
+  const inside = below.filter((path) => path !== '' && !path.startsWith('..') && !isAbsolute(path));
+  return new Set(inside.map((path) => path.split(sep).join('/')));
 }
 
 /** Returns undefined when nothing exists at the path. Never follows a link at its end. */

@@ -35,7 +35,7 @@ export function* entriesOf(files: Iterable<FoundFile>, options: EntryOptions): G
   for (const { path, kind, linkname, size, mtimeMs, isExecutable } of files) {
     const name = as ?? joinedPath(to, path);
     if (kind !== 'file') {
-      if (kind === 'symlink') resolveInside(root, path);
+      if (kind === 'symlink') resolveInside(root, path, to);
       yield { header: { ...headerOf(name, kind, options), linkname } };
       continue;
     }

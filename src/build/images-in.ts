@@ -1,4 +1,4 @@
-import { InputError, NotFoundError } from '../errors.ts';
+import { InputError, NotFoundError, UnsupportedError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import { openImage } from '../image/open-image.ts';
@@ -60,8 +60,22 @@ const usual: readonly Platform[] = [defaultPlatform, { os: 'linux', architecture
 /**
  * Chooses the base for each platform, in the order of the base.
  * @throws MANIFEST_UNKNOWN when the base has no image for a platform, naming those that it has
+ * @throws UNSUPPORTED for a base for Windows
  */
 export async function baseImages(
+  base: Image | Index,
+  wanted: readonly Platform[] | undefined,
+  options: SignalOptions,
+): Promise<readonly BaseImage[]> {
+  const chosen = await chosenImages(base, wanted, options);
+  if (chosen.every(({ platform }) => platform.os !== 'windows')) return chosen;
+  throw new UnsupportedError(
+    'build',
+    'the base is for Windows, whose layers have another form: gantry builds images for other systems only',
+  );
+}
+
+async function chosenImages(
   base: Image | Index,
   wanted: readonly Platform[] | undefined,
   options: SignalOptions,

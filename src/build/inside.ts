@@ -13,11 +13,12 @@ export interface Resolved {
 }
 
 /**
- * Follows the symbolic links of a path below `root`, as the kernel would if the root were the whole file system.
- * @throws UNSUPPORTED when a link has an absolute target or leads out of the root, naming the link
+ * Follows the symbolic links of a path below `root`, as the kernel will in the image. `place` is the path of the root in the image,
+ * if it is known: an absolute target counts from there.
+ * @throws UNSUPPORTED when a link leads out of the root, naming the link
  * @throws MANIFEST_INVALID when links lead to one another without an end
  */
-export function resolveInside(root: string, path: string): Resolved {
+export function resolveInside(root: string, path: string, place?: string): Resolved {
   const links: string[] = [];
   const todo = path.split('/').toReversed();
   let at = '';
@@ -40,10 +41,19 @@ export function resolveInside(root: string, path: string): Resolved {
         `the symbolic links of ${shownPath(root, path)} lead to one another without an end`,
       );
     const target = linkTarget(root, next);
-    if (target.startsWith('/') || /^[A-Za-z]:[\\/]/.test(target)) throw leaving(root, path);
-    todo.push(...target.split('/').toReversed());
+    const below = target.startsWith('/') ? belowPlace(target, place) : target;
+    if (below === undefined || /^[A-Za-z]:[\\/]/.test(target)) throw leaving(root, path);
+    if (below !== target) at = '';
+    todo.push(...below.split('/').toReversed());
   }
   return { path: at, links };
+}
+
+/** Returns the part of an absolute path behind the place of the root in the image. */
+function belowPlace(target: string, place: string | undefined): string | undefined {
+  if (place === undefined) return undefined;
+  const start = place === '' ? '/' : `/${place}/`;
+  return `${target}/`.startsWith(start) ? `${target}/`.slice(start.length) : undefined;
 }
 
 function leaving(root: string, link: string): UnsupportedError {

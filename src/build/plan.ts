@@ -1,11 +1,11 @@
-import { relative, resolve, sep } from 'node:path';
+import { resolve } from 'node:path';
 import { InputError, NotFoundError } from '../errors.ts';
-import type { Platform } from '../spec/platform.ts';
 import { imagePath } from './check-settings.ts';
 import { chooseSources } from './choose.ts';
-import { namedStats } from './disk.ts';
+import { namedStats, pathsBelow } from './disk.ts';
 import { givenLayers } from './given-layers.ts';
 import { readIgnoreFile } from './ignore-file.ts';
+import type { BuildTarget } from './native/addons.ts';
 import { findNodeApp, type NodeApp } from './node/node-app.ts';
 import { nodeLayers } from './node/node-layers.ts';
 import { readPackageJson } from './node/package-json.ts';
@@ -17,7 +17,15 @@ export interface BuildPlan {
   readonly node: NodeApp | undefined;
   /** The working directory in the image. */
   readonly workingDir: string;
-  readonly layersFor: (platforms: readonly Platform[]) => readonly PlannedLayer[];
+  /** Whether the C library of the base decides about packages. */
+  readonly needsLibc: boolean;
+  /** Whether the layers are those of a Node application, so that gantry knows the packages in them. */
+  readonly hasPackages: boolean;
+  /**
+   * Plans the layers of images for these systems.
+   * @throws UNSUPPORTED when a package is not installed for one of them
+   */
+  readonly layersFor: (targets: readonly BuildTarget[]) => readonly PlannedLayer[];
 }
 
 /** Settings of `planBuild`. */
@@ -49,34 +57,26 @@ export async function planBuild(
       `${directory} has no package.json that names its command: say which one the image runs, with --entrypoint`,
     );
   const placing = { to: imagePath(workingDir), mtime: secondsOf(settings.created) };
-  const node = manifest && (await findNodeApp(folder, manifest, { hasCommand }));
+  const node =
+    manifest && (await findNodeApp(folder, manifest, { hasCommand, isWhole: layers === undefined }));
   const place = node === undefined || node.app === '' ? workingDir : `${workingDir}/${node.app}`;
-  if (layers !== undefined) {
-    const given = givenLayers(folder, layers, { ...settings, placing });
-    return { node, workingDir: place, layersFor: given };
-  }
+  const plan = { node, workingDir: place, needsLibc: false, hasPackages: false };
+  if (layers !== undefined)
+    return { ...plan, layersFor: givenLayers(folder, layers, { ...settings, outputs, placing }) };
   const root = node?.root ?? folder;
-  const except = new Set(outputs.flatMap((path) => pathBelow(root, path) ?? []));
-  const ignoreFile = readIgnoreFile(folder, settings.ignore);
-  for (const path of ignoreFile.path === undefined ? [] : [ignoreFile.path])
-    except.add(pathBelow(root, path) ?? '');
+  const { path, rules } = readIgnoreFile(folder, settings.ignore);
+  const except = pathsBelow(root, path === undefined ? outputs : [...outputs, path]);
   if (node !== undefined) {
-    const rules = ignoreFile.rules;
-    return {
-      node,
-      workingDir: place,
-      layersFor: (wanted) => nodeLayers(node, { wanted, placing, except, rules }),
-    };
+    const needsLibc = [...node.dependencies.packages.values()].some(
+      ({ manifest: { libc } }) => libc.length > 0,
+    );
+    const layersFor: BuildPlan['layersFor'] = (targets) =>
+      nodeLayers(node, { targets, placing, except, rules });
+    return { ...plan, needsLibc, hasPackages: true, layersFor };
   }
-  const choose = chooseSources([''], { except, ignore: [{ folder: '', rules: ignoreFile.rules }] });
+  const choose = chooseSources([''], { except, ignore: [{ folder: '', rules }] });
   const layer = plannedLayer({ name: 'files', root, choose, ...placing });
-  return { node, workingDir: place, layersFor: () => [layer] };
-}
-
-/** Returns a path below the root of the build; undefined for any other. */
-function pathBelow(root: string, path: string): string | undefined {
-  const below = relative(root, resolve(path));
-  return below === '' || below.startsWith('..') ? undefined : below.split(sep).join('/');
+  return { ...plan, layersFor: () => [layer] };
 }
 
 /** Returns the whole seconds since 1970 of a time. */

@@ -56,9 +56,9 @@ export async function buildFolder(
       signal: watch.signal,
     });
     const { descriptor } = await built.view.manifest({ signal: watch.signal });
-    const { platforms } = built;
+    const { platforms, targets } = built;
     const { created = epoch } = options;
-    const bill = sbom && (await sbomView(plan, { form: sbom, image: descriptor, platforms, created }));
+    const bill = sbom && (await sbomView(plan, { form: sbom, image: descriptor, targets, created }));
     const write = createWriter(connections, watch, options);
     for (const place of dryRun ? [] : places) {
       const isThere = place === earlier && parts.previous?.digest === descriptor.digest;

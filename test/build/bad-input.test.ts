@@ -43,6 +43,12 @@ const cases: readonly (readonly [what: string, code: number, named: RegExp, file
     appOf({ main: 'a.js', dependencies: { a: '1' } }, { 'a.js': '', 'pnpm-lock.yaml': '' }),
   ],
   [
+    "dependencies that are not installed, with yarn's Plug'n'Play",
+    3,
+    /nodeLinker/,
+    appOf({ main: 'a.js', dependencies: { a: '1' } }, { 'a.js': '', '.pnp.cjs': '' }),
+  ],
+  [
     'a dependency of a dependency that is not installed',
     3,
     /node_modules\/a\/package\.json/,
@@ -88,9 +94,10 @@ describe('bad input of a build', () => {
 
   it('wrong options are refused before the first request', async (test) => {
     const at = await buildStage(test);
-    await at.write(npmApp);
+    await at.write({ ...npmApp, '.npmrc': '_authToken=1' });
     for (const words of [
       ['--layer', 'none:/a'],
+      ['--layer', '.npmrc:/root/.npmrc'],
       ['--layer', 'server.js:relative'],
       ['--layer', 'server.js:/a,mode=9'],
       ['--workdir', 'relative'],

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { chmod, chown, cp, lchown, readdir, utimes, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, lchown, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { failsWith } from '../../src/testing/contract/sample.ts';
 import { gantry } from '../cli/gantry.ts';
 import { configOf, findings } from '../edit/stage.ts';
 import { folder } from '../folder.ts';
-import { buildStage, layersAbove, names, npmApp, pathsIn } from './stage.ts';
+import { buildStage, layersAbove, names, npmApp, pathsIn, textOf } from './stage.ts';
 
 /** The number of layers of the base. */
 const below = 2;
@@ -293,6 +294,18 @@ describe('building an image of a folder', () => {
     assert.equal(planned.code, 0, planned.stderr);
     assert.equal(await at.client.exists(at.app), false);
     assert.equal((await gantry(words)).stdout, planned.stdout);
+  });
+
+  it('An absolute link stays if it leads into the image that the folder becomes, as in a whole file system.', async (test) => {
+    const at = await buildStage(test);
+    await at.write({ 'usr/bin/sh': '#!', bin: '-> /usr/bin', 'usr/own': '-> /app/usr' });
+    const options = { base: 'scratch', entrypoint: ['/bin/sh'], to: at.app } as const;
+    await at.client.build(at.home, { ...options, workingDir: '/' });
+    assert.equal(await textOf(at, at.app, '/bin/sh'), '#!');
+    await failsWith(at.client.build(at.home, options), 'UNSUPPORTED');
+    await rm(join(at.home, 'bin'));
+    await at.client.build(at.home, options);
+    assert.equal(await textOf(at, at.app, '/app/usr/own/bin/sh'), '#!');
   });
 
   it('File names that are no UTF-8 keep their bytes.', async (test) => {

@@ -186,6 +186,73 @@ describe('building for several platforms', () => {
       ['app/node_modules/x-arm64/x.node'],
     );
     assert.deepEqual(await findings(at, at.app), []);
+    const again = await at.client.build(at.home, { base: at.baseIndex, to: at.app });
+    assert.deepEqual(
+      again.layers.map(({ isReused }) => isReused),
+      [true, true, true, true],
+    );
+  });
+
+  it('A package that is installed for other platforms only, and exists for this one, is refused by its name.', async (test) => {
+    const at = await buildStage(test);
+    const optionalDependencies = {
+      'x-linux-x64': '1',
+      'x-linux-arm64': '1',
+      'x-darwin-arm64': '1',
+      'x-linuxmusl-arm64': '1',
+    };
+    await at.write({
+      ...npmApp,
+      'node_modules/a/package.json': JSON.stringify({ name: 'a', optionalDependencies }),
+      'node_modules/x-linux-x64/package.json': manifest('x64'),
+    });
+    const ended = await gantry(['build', at.home, '-b', at.baseIndex, '-t', at.app]);
+    assert.equal(ended.code, 1, ended.stderr);
+    assert.match(ended.stderr, /a needs x-linux-arm64 on linux\/arm64/);
+    const platforms = ['linux/amd64', 'linux/s390x'];
+    // Nothing says that the package exists for s390x.
+    await at.client.build(at.home, { base: at.baseIndex, to: at.app, platforms });
+    await at.write({ 'node_modules/x-linux-arm64/package.json': manifest('arm64') });
+    await at.client.build(at.home, { base: at.baseIndex, to: at.app });
+  });
+
+  it('Of packages for two C libraries, the image gets the one for the library of its base.', async (test) => {
+    const at = await buildStage(test);
+    const musl = imageOf({ layers: [await tarOf(file('lib/ld-musl-x86_64.so.1', 'loader'))] });
+    await put(at, 'musl', musl);
+    const variant = (libc: string) => JSON.stringify({ os: ['linux'], cpu: ['x64'], libc: [libc] });
+    await at.write({
+      ...npmApp,
+      'node_modules/a/package.json': JSON.stringify({
+        name: 'a',
+        optionalDependencies: { 'x-gnu': '1', 'x-musl': '1' },
+      }),
+      'node_modules/x-gnu/package.json': variant('glibc'),
+      'node_modules/x-gnu/x.node': amd64,
+      'node_modules/x-musl/package.json': variant('musl'),
+      'node_modules/x-musl/x.node': elf({ machine: 62, needed: ['libc.musl-x86_64.so.1'] }),
+    });
+    for (const [base, wanted] of [
+      [at.base, 'x-gnu'],
+      [`${at.host}/musl:1`, 'x-musl'],
+      // The second time, the history of the image before tells the library.
+      [`${at.host}/musl:1`, 'x-musl'],
+    ] as const) {
+      await at.client.build(at.home, { base, to: at.app });
+      const image = await at.client.getImage(at.app);
+      const all = (await layersAbove(image, base === at.base ? 2 : 1)).flatMap(names);
+      assert.deepEqual(
+        all.filter((name) => name.endsWith('.node')),
+        [`app/node_modules/${wanted}/x.node`],
+      );
+    }
+  });
+
+  it('A base for Windows is refused, since its layers have another form.', async (test) => {
+    const at = await buildStage(test);
+    await at.write(npmApp);
+    await put(at, 'windows', imageOf({ layers: [await tarOf(file('a', 'one'))], config: { os: 'windows' } }));
+    await failsWith(at.client.build(at.home, { base: `${at.host}/windows:1`, to: at.app }), 'UNSUPPORTED');
   });
 
   it('Without a base, the image is for linux/amd64 or for the given platforms.', async (test) => {

@@ -11,8 +11,8 @@ export interface Addon {
   readonly file: ObjectFile;
 }
 
-/** The target of an image. */
-export interface AddonTarget {
+/** The system that an image runs on. */
+export interface BuildTarget {
   readonly platform: Platform;
   /** The C library of the base; undefined if it is unknown. */
   readonly libc?: LibC | undefined;
@@ -23,7 +23,7 @@ export interface AddonTarget {
  * so one that fits is enough for a package; but node-gyp's folder build/Release holds the one that Node loads.
  * @throws UNSUPPORTED naming the file, and the platform that it is for
  */
-export function checkAddons(addons: Iterable<Addon>, target: AddonTarget): void {
+export function checkAddons(addons: Iterable<Addon>, target: BuildTarget): void {
   const packages = new Map<string, { fits: boolean; wrong: Addon | undefined }>();
   for (const addon of addons) {
     const fits = isFor(addon.file, target);
@@ -37,7 +37,7 @@ export function checkAddons(addons: Iterable<Addon>, target: AddonTarget): void 
     if (!fits && wrong !== undefined) throw unfit(wrong, target);
 }
 
-function isFor({ os, architectures, libc }: ObjectFile, target: AddonTarget): boolean {
+function isFor({ os, architectures, libc }: ObjectFile, target: BuildTarget): boolean {
   const { variant: _, ...wanted } = target.platform;
   if (!architectures.some((architecture) => matchesPlatform({ os, architecture }, wanted))) return false;
   return libc === undefined || target.libc === undefined || libc === target.libc;
@@ -52,7 +52,7 @@ function packageOf(path: string): string {
   return `${path.slice(0, at)}/${first.startsWith('@') ? `${first}/${second}` : first}`;
 }
 
-function unfit({ shown, file }: Addon, { platform, libc }: AddonTarget): UnsupportedError {
+function unfit({ shown, file }: Addon, { platform, libc }: BuildTarget): UnsupportedError {
   const { form, os, architectures } = file;
   const systems = architectures.map((one) => `${os}/${one}`).join(', ');
   const made = `${systems}${file.libc === undefined ? '' : ` with ${file.libc}`} (${form})`;

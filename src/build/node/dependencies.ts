@@ -10,6 +10,8 @@ export interface NodePackage {
   readonly manifest: PackageJson;
   /** The packages that it needs itself, by their folders. */
   readonly needs: readonly string[];
+  /** The names of optional packages that are not installed. */
+  readonly absent: readonly string[];
 }
 
 /** Everything that an application needs at run time, as Node finds it. */
@@ -47,8 +49,8 @@ export function findDependencies(root: string, folders: readonly string[], insta
     if (packages.has(path) || own.has(path)) continue;
     const manifest = readPackageJson(root, path);
     // Node also runs packages without a package.json.
-    const needs = manifest === undefined ? [] : needsOf(search, path, manifest);
-    (isInstalled(path) ? packages : own).set(path, { path, manifest: manifest ?? empty, needs });
+    const { needs, absent } = needsOf(search, path, manifest ?? empty);
+    (isInstalled(path) ? packages : own).set(path, { path, manifest: manifest ?? empty, needs, absent });
     waiting.push(...needs);
   }
   for (const { path, manifest } of own.values()) linkByName(search, path, manifest);
@@ -80,14 +82,17 @@ function isInstalled(path: string): boolean {
   return path.startsWith('node_modules/') || path.includes('/node_modules/');
 }
 
-function needsOf(search: Search, path: string, manifest: PackageJson): readonly string[] {
+function needsOf(search: Search, path: string, manifest: PackageJson): Pick<NodePackage, 'needs' | 'absent'> {
   const optional = new Set([...manifest.optionalDependencies, ...manifest.peerDependencies]);
-  const names = new Set([...manifest.dependencies, ...optional]);
-  return [...names].flatMap((name) => {
+  const needs: string[] = [];
+  const absent: string[] = [];
+  for (const name of new Set([...manifest.dependencies, ...optional])) {
     const found = findPackage(search, path, name);
-    if (found === undefined && !optional.has(name)) throw missing(search, path, name);
-    return found ?? [];
-  });
+    if (found !== undefined) needs.push(found);
+    else if (optional.has(name)) absent.push(name);
+    else throw missing(search, path, name);
+  }
+  return { needs, absent };
 }
 
 /** Looks for a package in each `node_modules` from a folder upward. */

@@ -1,16 +1,18 @@
-import { formatPlatform, type Platform } from '../../spec/platform.ts';
+import { formatPlatform } from '../../spec/platform.ts';
 import { choosePackages, chooseSources, type FolderRules } from '../choose.ts';
 import { joinedPath } from '../disk.ts';
 import type { EntryOptions } from '../entries.ts';
 import type { IgnoreRules } from '../ignore.ts';
 import { readIgnoreFile } from '../ignore-file.ts';
+import type { BuildTarget } from '../native/addons.ts';
 import { type PlannedLayer, plannedLayer } from '../planned-layer.ts';
 import type { NodeApp } from './node-app.ts';
 import { groupByPlatform } from './platforms.ts';
+import { checkVariants } from './variants.ts';
 
 interface NodeLayerOptions {
-  /** The platforms of the images. */
-  readonly wanted: readonly Platform[];
+  /** The systems of the images. */
+  readonly targets: readonly BuildTarget[];
   readonly placing: Pick<EntryOptions, 'to' | 'mtime'>;
   /** Paths below the root that never come into the image. */
   readonly except: ReadonlySet<string>;
@@ -28,11 +30,12 @@ export function nodeLayers(node: NodeApp, options: NodeLayerOptions): readonly P
 
 function dependencyLayers(
   { root, dependencies }: NodeApp,
-  { wanted, placing }: NodeLayerOptions,
+  { targets, placing }: NodeLayerOptions,
 ): readonly PlannedLayer[] {
+  checkVariants(dependencies, targets);
   const { packages, own, links } = dependencies;
   const ownFolders = new Set(own.keys());
-  const groups = groupByPlatform(packages, wanted);
+  const groups = groupByPlatform(packages, targets);
   const isShared = groups.some(({ platforms }) => platforms === undefined);
   const hasLinks = [...links.values()].some((folder) => ownFolders.has(folder));
   const all =

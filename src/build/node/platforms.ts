@@ -1,4 +1,5 @@
 import { hostPlatform, type Platform } from '../../spec/platform.ts';
+import type { BuildTarget } from '../native/addons.ts';
 import type { NodePackage } from './dependencies.ts';
 import type { PackageJson } from './package-json.ts';
 
@@ -15,16 +16,16 @@ export interface PackageGroup {
  */
 export function groupByPlatform(
   packages: ReadonlyMap<string, NodePackage>,
-  platforms: readonly Platform[],
+  targets: readonly BuildTarget[],
 ): readonly PackageGroup[] {
   const groups = new Map<
     string,
     { readonly platforms: readonly Platform[]; readonly folders: Set<string> }
   >();
   for (const { path, manifest } of packages.values()) {
-    const fitting = platforms.filter((platform) => isMadeFor(manifest, platform));
+    const fitting = targets.filter((target) => isMadeFor(manifest, target)).map(({ platform }) => platform);
     if (fitting.length === 0) continue;
-    const key = fitting.length === platforms.length ? '' : JSON.stringify(fitting);
+    const key = fitting.length === targets.length ? '' : JSON.stringify(fitting);
     const group = groups.get(key) ?? { platforms: fitting, folders: new Set() };
     group.folders.add(path);
     groups.set(key, group);
@@ -36,10 +37,15 @@ export function groupByPlatform(
   });
 }
 
-function isMadeFor({ os, cpu }: PackageJson, { os: system, architecture }: Platform): boolean {
+/** Whether a package is made for a system, by the fields of its package.json. */
+export function isMadeFor({ os, cpu, libc }: PackageJson, { platform, libc: have }: BuildTarget): boolean {
   return (
-    permits(os, (name) => hostPlatform({ os: name, arch: 'x64' }).os === system) &&
-    permits(cpu, (name) => hostPlatform({ os: 'linux', arch: name }).architecture === architecture)
+    permits(os, (name) => hostPlatform({ os: name, arch: 'x64' }).os === platform.os) &&
+    permits(
+      cpu,
+      (name) => hostPlatform({ os: 'linux', arch: name }).architecture === platform.architecture,
+    ) &&
+    (have === undefined || permits(libc, (name) => name === have))
   );
 }
 

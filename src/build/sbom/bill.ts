@@ -69,7 +69,7 @@ function billedPackage(
   lockfile: Lockfile,
 ): BilledPackage {
   const { name = path === '' ? 'application' : path, version, license } = manifest;
-  const locked = isOwn ? undefined : lockfile({ path, manifest, needs: [] });
+  const locked = isOwn ? undefined : lockfile(path, manifest);
   return {
     ref,
     name,

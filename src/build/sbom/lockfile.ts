@@ -1,6 +1,6 @@
 import { ContentError } from '../../errors.ts';
 import { bytesOf, shownPath } from '../disk.ts';
-import type { NodePackage } from '../node/dependencies.ts';
+import type { PackageJson } from '../node/package-json.ts';
 
 /** The facts of a lockfile about a package. */
 export interface LockedPackage {
@@ -11,7 +11,7 @@ export interface LockedPackage {
 }
 
 /** Looks a package up in a lockfile. */
-export type Lockfile = (found: NodePackage) => LockedPackage | undefined;
+export type Lockfile = (path: string, manifest: PackageJson) => LockedPackage | undefined;
 
 /** In bytes. Those of the largest workspaces have some 10 MiB. */
 const limit = 64 * 1024 * 1024;
@@ -41,7 +41,7 @@ async function npmLockfile(text: string, what: string): Promise<Lockfile> {
     throw new ContentError('MANIFEST_INVALID', `${what} is not JSON`, { cause });
   }
   const packages = memberOf(value, 'packages');
-  return ({ path }) => {
+  return (path) => {
     const entry = memberOf(packages, path);
     if (entry === undefined) return undefined;
     return { integrity: textOf(memberOf(entry, 'integrity')), resolved: textOf(memberOf(entry, 'resolved')) };
@@ -61,7 +61,7 @@ async function pnpmLockfile(text: string, what: string): Promise<Lockfile> {
     const integrity = textOf(memberOf(resolution, 'integrity'));
     if (!known.has(name)) known.set(name, { integrity, resolved: textOf(memberOf(resolution, 'tarball')) });
   }
-  return ({ manifest: { name = '', version = '' } }) =>
+  return (_, { name = '', version = '' }) =>
     known.get(`${name}@${version}`) ?? known.get(`${name}/${version}`);
 }
 

@@ -1,7 +1,7 @@
 import { InputError } from '../../errors.ts';
 import type { Image } from '../../image/image.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
-import type { Platform } from '../../spec/platform.ts';
+import type { BuildTarget } from '../native/addons.ts';
 import { groupByPlatform } from '../node/platforms.ts';
 import type { BuildPlan } from '../plan.ts';
 import { artifactView } from './artifact.ts';
@@ -13,7 +13,8 @@ interface SbomOptions {
   readonly form: SbomForm;
   /** The built image or index. */
   readonly image: Descriptor;
-  readonly platforms: readonly Platform[];
+  /** The systems of its images. */
+  readonly targets: readonly BuildTarget[];
   readonly created: string;
 }
 
@@ -24,10 +25,10 @@ interface SbomOptions {
  */
 export async function sbomView(
   { node }: BuildPlan,
-  { form, image, platforms, created }: SbomOptions,
+  { form, image, targets, created }: SbomOptions,
 ): Promise<Image> {
   if (node === undefined) throw noPackages();
-  const groups = groupByPlatform(node.dependencies.packages, platforms);
+  const groups = groupByPlatform(node.dependencies.packages, targets);
   const folders = new Set(groups.flatMap((group) => [...group.folders]));
   const bill = billOf(node, folders, await readLockfile(node.root));
   const bytes = sbomDocument(form, bill, { image: image.digest, created });
@@ -35,13 +36,13 @@ export async function sbomView(
 }
 
 /** Refuses a folder without packages before anything is read. */
-export function refuseNoPackages({ node }: BuildPlan): void {
-  if (node === undefined) throw noPackages();
+export function refuseNoPackages({ hasPackages }: BuildPlan): void {
+  if (!hasPackages) throw noPackages();
 }
 
 function noPackages(): InputError {
   return new InputError(
     'INVALID_OPTION',
-    'gantry makes a bill of materials of a Node application, and the folder has no package.json',
+    'gantry makes a bill of materials of a Node application in its usual layers, and this build has no package.json, or other layers',
   );
 }
