@@ -46,6 +46,6 @@ function notInstalled(
   const there = variants.map(({ manifest, path }) => manifest.name ?? path).join(', ');
   return new UnsupportedError(
     'build',
-    `${name} needs ${missing} on ${formatPlatform(platform)}, and of its packages for single systems only ${there} is installed: install that one, too, or build only for the platforms that are installed with --platform`,
+    `${name} needs ${missing} on ${formatPlatform(platform)}, and of its packages for single systems these are installed: ${there}. Install that one, too, or build only for the platforms that they are for, with --platform`,
   );
 }
