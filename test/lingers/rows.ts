@@ -71,13 +71,10 @@ export const lines: Readonly<Record<string, readonly Line[]>> = {
     { words: ({ host }) => ['convert', '--compression', 'none', `${host}/app:1`], asks: 'bodies' },
   ],
   mutate: [{ words: ({ host }) => ['mutate', '-u', '5', `${host}/app:1`], asks: 'bodies' }],
-  'edit config': [{ words: ({ host }) => ['edit', 'config', `${host}/app:1`], input: '{}', asks: 'bodies' }],
-  'edit manifest': [
-    { words: ({ host }) => ['edit', 'manifest', `${host}/app:1`], input: '{}', asks: 'bodies' },
-  ],
-  'edit fs': [
-    { words: ({ host }) => ['edit', 'fs', '-f', 'a', `${host}/app:1`], input: 'a', asks: 'bodies' },
-  ],
+  // The lines of one process share its stdin, and an edit reads it to the end before it asks.
+  'edit config': [{ words: ({ host }) => ['edit', 'config', `${host}/app:1`], input: '{}' }],
+  'edit manifest': [{ words: ({ host }) => ['edit', 'manifest', `${host}/app:1`], input: '{}' }],
+  'edit fs': [{ words: ({ host }) => ['edit', 'fs', '-f', 'a', `${host}/app:1`], input: 'a' }],
   'index create': [
     {
       words: ({ host, other }) => ['index', 'create', `${host}/app:1`, '-t', `${other}/made:1`],
