@@ -71,11 +71,12 @@ export { type CopyOptions, copyImage } from './copy/copy.ts';
 export type { CopyEnd, CopyEvent, CopyObserver, CopyProgress } from './copy/events.ts';
 export {
   type Daemon,
-  type DaemonImageOptions,
+  type DaemonLoadOptions,
   type DaemonOptions,
   openDaemon,
 } from './daemon/daemon.ts';
 export type { DaemonFacts } from './daemon/facts.ts';
+export type { DaemonImageOptions } from './daemon/save.ts';
 export * from './errors.ts';
 export type { Compression, UnpackLimits } from './flow/compression.ts';
 export { bytesContent, type Content, type OpenOptions, streamContent } from './flow/content.ts';

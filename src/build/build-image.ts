@@ -55,6 +55,7 @@ export interface BuiltLayer {
   readonly name: string;
   /** The platforms of the images that have it; undefined for all. */
   readonly platforms?: readonly Platform[] | undefined;
+  /** The layer, as the images refer to it: its descriptor, diff id and content. */
   readonly layer: Layer;
   /** Whether an earlier build has the same layer, so that it was not compressed. */
   readonly isReused: boolean;

@@ -1,6 +1,7 @@
 import type { ArchiveRepository } from '../archive/read.ts';
 import { NotFoundError } from '../errors.ts';
 import { createWorkLedger, type WorkObserver } from '../flow/work.ts';
+import type { WireObserver } from '../http/event.ts';
 import {
   signal as abortSignal,
   arrayOf,
@@ -16,12 +17,11 @@ import { parseRepository } from '../spec/reference.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { openEngine } from './engine.ts';
 import type { DaemonFacts } from './facts.ts';
-import type { DaemonLineOptions } from './line.ts';
 import { createLoad } from './load.ts';
-import { type SaveImageOptions, saveImage } from './save.ts';
+import { type DaemonImageOptions, saveImage } from './save.ts';
 
 /** Settings of `openDaemon`. */
-export interface DaemonOptions extends Pick<DaemonLineOptions, 'userAgent' | 'onWire'> {
+export interface DaemonOptions {
   /**
    * The address: `unix:///var/run/docker.sock` or `tcp://HOST:PORT`.
    * @defaultValue DOCKER_HOST, docker's context, or the first default socket that exists
@@ -32,12 +32,13 @@ export interface DaemonOptions extends Pick<DaemonLineOptions, 'userAgent' | 'on
    * @defaultValue `process.env`
    */
   readonly env?: NodeJS.ProcessEnv | undefined;
-}
-
-/** Settings of `Daemon.image`. */
-export interface DaemonImageOptions extends SaveImageOptions {
-  /** Receives the progress of saving the image, and of packing and hashing its layers. */
-  readonly onWork?: WorkObserver | undefined;
+  /**
+   * The `User-Agent` of every request.
+   * @defaultValue 'gantry'
+   */
+  readonly userAgent?: string | undefined;
+  /** Receives every request and response. */
+  readonly onWire?: WireObserver | undefined;
 }
 
 /** Settings of `Daemon.load`. */

@@ -1,6 +1,6 @@
 import { type ArchiveRepository, openArchiveCounted } from '../archive/read.ts';
 import { ContentError } from '../errors.ts';
-import type { WorkLedger } from '../flow/work.ts';
+import type { WorkLedger, WorkObserver } from '../flow/work.ts';
 import type { Digest } from '../spec/digest.ts';
 import { type Platform, toPlatform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
@@ -12,8 +12,8 @@ import { parseImageName } from './image-name.ts';
 import { inPath, knownName } from './images.ts';
 import { longSilence } from './line.ts';
 
-/** Settings for opening an image of a daemon. */
-export interface SaveImageOptions extends SignalOptions {
+/** Settings of `Daemon.image`. */
+export interface DaemonImageOptions extends SignalOptions {
   /**
    * Asks a containerd store for the images of these platforms only, if its API can choose.
    * @defaultValue all that the daemon has
@@ -21,6 +21,8 @@ export interface SaveImageOptions extends SignalOptions {
   readonly platforms?: readonly (Platform | string)[] | undefined;
   /** Receives a sentence about each fault of the saved archive that stops nothing. */
   readonly onWarning?: ((text: string) => void) | undefined;
+  /** Receives the progress of saving the image, and of packing and hashing its layers. */
+  readonly onWork?: WorkObserver | undefined;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface SaveImageOptions extends SignalOptions {
 export async function saveImage(
   engine: Engine,
   text: string,
-  { platforms, onWarning, signal }: SaveImageOptions,
+  { platforms, onWarning, signal }: Omit<DaemonImageOptions, 'onWork'>,
   works: WorkLedger,
 ): Promise<ArchiveRepository | undefined> {
   const name = await knownName(engine, text, { signal });
@@ -60,7 +62,7 @@ export async function saveImage(
 
 function platformQuery(
   { store, apiVersion }: DaemonFacts,
-  platforms: SaveImageOptions['platforms'] = [],
+  platforms: DaemonImageOptions['platforms'] = [],
 ): Readonly<Record<string, string>> {
   const [platform, ...others] = platforms.map(toPlatform);
   // From 1.52 on it takes several, and a daemon that saves all of them costs only time.

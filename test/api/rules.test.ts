@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Node } from 'oxc-parser';
-import { type PublicDeclaration, publicDeclarations } from '../../scripts/measures/api.ts';
+import { measureApi, type PublicDeclaration, publicDeclarations } from '../../scripts/measures/api.ts';
 import { entryPoints } from '../../scripts/measures/entry-points.ts';
 import { projectRoot } from '../../scripts/project.ts';
 
@@ -95,6 +95,18 @@ const verbs = new Map(
     return verb === undefined ? [] : [[verb, parameters.map((one) => one.name)] as const];
   }),
 );
+
+describe('the public interface', () => {
+  const api = measureApi([...entryPoints(root).values()], read);
+
+  it('every type in a public signature is public', () => {
+    assert.deepEqual(api.unexported, []);
+  });
+
+  it('every public name and member has a comment', () => {
+    assert.deepEqual([...api.undocumented, ...api.undocumentedMembers], []);
+  });
+});
 
 describe('the order of arguments', () => {
   it('options come last in every public function and method', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { isGroup } from '../../src/cli/command.ts';
@@ -107,13 +107,13 @@ words=(${quoted}); CURRENT=\${#words}; _gantry`,
 
     it(`joined-values: fish completes gantry ${line}`, { skip: missing('fish') }, async (test) => {
       // fish reads no program from a socket, and Node's pipes are sockets.
-      const cwd = await folder(test);
-      await writeFile(join(cwd, 'script'), `${await script('fish')}\ncomplete -C 'gantry ${line}'\n`);
-      const { stdout, stderr, status } = spawnSync('fish', ['--no-config', 'script'], {
+      const program = join(await folder(test), 'script');
+      await writeFile(program, `${await script('fish')}\ncomplete -C 'gantry ${line}'\n`);
+      // An empty folder: after a flag that takes no value, fish offers the files of the current one.
+      const { stdout, stderr, status } = spawnSync('fish', ['--no-config', program], {
         encoding: 'utf8',
-        cwd,
+        cwd: await folder(test),
       });
-      await rm(join(cwd, 'script'));
       assert.equal(status, 0, stderr);
       const found = stdout.split('\n').flatMap((one) => one.replace(/^.*=|\t.*$/g, '').trim() || []);
       assert.deepEqual(found.sort(), [...expected].sort());
