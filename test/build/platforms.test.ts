@@ -220,16 +220,16 @@ describe('building for several platforms', () => {
     const at = await buildStage(test);
     const musl = imageOf({ layers: [await tarOf(file('lib/ld-musl-x86_64.so.1', 'loader'))] });
     await put(at, 'musl', musl);
-    const variant = (libc: string) => JSON.stringify({ os: ['linux'], cpu: ['x64'], libc: [libc] });
+    const variants = { os: ['linux'], cpu: ['x64'] };
     await at.write({
       ...npmApp,
       'node_modules/a/package.json': JSON.stringify({
         name: 'a',
         optionalDependencies: { 'x-gnu': '1', 'x-musl': '1' },
       }),
-      'node_modules/x-gnu/package.json': variant('glibc'),
+      'node_modules/x-gnu/package.json': JSON.stringify({ ...variants, libc: ['glibc'] }),
       'node_modules/x-gnu/x.node': amd64,
-      'node_modules/x-musl/package.json': variant('musl'),
+      'node_modules/x-musl/package.json': JSON.stringify({ ...variants, libc: ['musl'] }),
       'node_modules/x-musl/x.node': elf({ machine: 62, needed: ['libc.musl-x86_64.so.1'] }),
     });
     for (const [base, wanted] of [
