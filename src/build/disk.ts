@@ -1,4 +1,13 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import {
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { ContentError } from '../errors.ts';
 import { onDiskSync, systemCode } from '../files/files.ts';
@@ -67,6 +76,23 @@ export function linkTarget(root: string, path: string): string {
   );
 }
 
+/**
+ * Opens a regular file for reading.
+ * @throws SIZE_INVALID when something else has taken its place
+ */
+export function openRegularFile(root: string, path: string): number {
+  // Something that took the place of the file meanwhile is neither followed nor waited for. Windows lacks these flags.
+  const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+  return onDiskSync(shownPath(root, path), () => {
+    try {
+      return openSync(diskPath(root, path), flags);
+    } catch (error) {
+      const isOther = isGone(error) || ['ELOOP', 'EMLINK', 'ENXIO'].includes(systemCode(error) ?? '');
+      throw isOther ? changedMeanwhile(root, path, error) : error;
+    }
+  });
+}
+
 /** Returns the bytes of a regular file of at most `limit` bytes; undefined if there is none. */
 export function bytesOf(root: string, path: string, limit: number): Uint8Array | undefined {
   const stats = statsOf(root, path);
@@ -90,6 +116,6 @@ export function changedMeanwhile(root: string, path: string, cause?: unknown): C
 }
 
 /** Whether a call failed because the file does not exist. */
-export function isGone(error: unknown): boolean {
+function isGone(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '');
 }

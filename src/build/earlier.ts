@@ -1,3 +1,4 @@
+import { isGantryError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import { matchesPlatform, type Platform } from '../spec/platform.ts';
@@ -11,7 +12,7 @@ export interface EarlierBuild {
 }
 
 export function openEarlierBuild(view: Image | Index | undefined, options: SignalOptions): EarlierBuild {
-  const opened = new Map<ImageEntry, Image>();
+  const opened = new Map<ImageEntry, Image | undefined>();
   let entries: readonly ImageEntry[] | undefined;
   return {
     async image(platform) {
@@ -22,9 +23,28 @@ export function openEarlierBuild(view: Image | Index | undefined, options: Signa
         ({ platform: have }) => have === undefined || matchesPlatform(have, platform),
       );
       if (entry === undefined) return undefined;
-      const image = opened.get(entry) ?? (await entry.open(options));
-      opened.set(entry, image);
-      return image;
+      if (!opened.has(entry)) opened.set(entry, await openWhole(entry, options));
+      return opened.get(entry);
     },
   };
+}
+
+const broken = [
+  'MANIFEST_UNKNOWN',
+  'BLOB_UNKNOWN',
+  'MANIFEST_INVALID',
+  'DIGEST_INVALID',
+  'SIZE_INVALID',
+] as const;
+
+/** Opens an image with its config; undefined for a broken one, which is no help and no hindrance. */
+async function openWhole(entry: ImageEntry, options: SignalOptions): Promise<Image | undefined> {
+  try {
+    const image = await entry.open(options);
+    await image.config(options);
+    return image;
+  } catch (error) {
+    if (broken.some((code) => isGantryError(error, code))) return undefined;
+    throw error;
+  }
 }

@@ -1,7 +1,7 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { onDiskSync } from '../files/files.ts';
 import type { TarFile } from '../tar/write.ts';
-import { diskPath, joinedPath, shownPath } from './disk.ts';
+import { joinedPath, openRegularFile, shownPath } from './disk.ts';
 import { resolveInside } from './inside.ts';
 import type { FileOfLayer } from './layer-tar.ts';
 import type { Addon } from './native/addons.ts';
@@ -66,15 +66,15 @@ function modeOf(kind: 'file' | 'executable' | 'directory' | 'symlink', mode: num
 }
 
 function objectFileAt(root: string, path: string): ObjectFile | undefined {
-  return onDiskSync(shownPath(root, path), () => {
-    const file = openSync(diskPath(root, path), 'r');
-    try {
-      return readObjectFile((at, length) => {
+  const file = openRegularFile(root, path);
+  try {
+    return onDiskSync(shownPath(root, path), () =>
+      readObjectFile((at, length) => {
         const bytes = new Uint8Array(length);
         return bytes.subarray(0, Number.isSafeInteger(at) ? readSync(file, bytes, 0, length, at) : 0);
-      });
-    } finally {
-      closeSync(file);
-    }
-  });
+      }),
+    );
+  } finally {
+    closeSync(file);
+  }
 }

@@ -1,9 +1,9 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { onDiskSync } from '../files/files.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { paddingOf } from '../tar/entry.ts';
 import { type TarFile, tarEnd, tarHeader } from '../tar/write.ts';
-import { changedMeanwhile, diskPath, isGone, shownPath } from './disk.ts';
+import { changedMeanwhile, openRegularFile, shownPath } from './disk.ts';
 
 /** A file of a layer. */
 export interface FileOfLayer {
@@ -87,7 +87,7 @@ function* blocksOf(entries: Iterable<FileOfLayer>): Generator<Uint8Array, undefi
   for (const { header, content } of entries) {
     yield* put(tarHeader(header));
     if (content === undefined || content.size === 0) continue;
-    const file = openContent(content);
+    const file = openRegularFile(content.root, content.path);
     try {
       for (let left = content.size; left > 0; ) {
         if (used === blockSize) yield* flush();
@@ -104,16 +104,6 @@ function* blocksOf(entries: Iterable<FileOfLayer>): Generator<Uint8Array, undefi
   }
   yield* put(tarEnd);
   yield* flush();
-}
-
-function openContent({ root, path }: ContentFile): number {
-  return onDiskSync(shownPath(root, path), () => {
-    try {
-      return openSync(diskPath(root, path), 'r');
-    } catch (error) {
-      throw isGone(error) ? changedMeanwhile(root, path, error) : error;
-    }
-  });
 }
 
 function readContent({ root, path }: ContentFile, file: number, into: Uint8Array): number {

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { posix, resolve } from 'node:path';
 import { InputError, NotFoundError } from '../errors.ts';
 import { imagePath } from './check-settings.ts';
 import { chooseSources } from './choose.ts';
@@ -59,7 +59,7 @@ export async function planBuild(
   const placing = { to: imagePath(workingDir), mtime: secondsOf(settings.created) };
   const node =
     manifest && (await findNodeApp(folder, manifest, { hasCommand, isWhole: layers === undefined }));
-  const place = node === undefined || node.app === '' ? workingDir : `${workingDir}/${node.app}`;
+  const place = node === undefined || node.app === '' ? workingDir : posix.join(workingDir, node.app);
   const plan = { node, workingDir: place, needsLibc: false, hasPackages: false };
   if (layers !== undefined)
     return { ...plan, layersFor: givenLayers(folder, layers, { ...settings, outputs, placing }) };

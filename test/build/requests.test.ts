@@ -3,6 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { gantry } from '../cli/gantry.ts';
+import { findings } from '../edit/stage.ts';
 import { folder } from '../folder.ts';
 import { buildStage, npmApp, runOf } from './stage.ts';
 
@@ -78,6 +79,19 @@ describe('the requests of a build', () => {
     await at.client.edit(at.app, (image) => image.withConfig({ user: '0' }));
     await at.client.build(at.home, { base: at.base, to: at.app });
     assert.equal(await user(), '1000');
+  });
+
+  it('An earlier image without its config, or with a broken one, is no help and no hindrance.', async (test) => {
+    const at = await buildStage(test);
+    await at.write(npmApp);
+    const { descriptor } = await at.client.build(at.home, { base: at.baseIndex, to: at.app });
+    const index = await at.client.getManifest(at.app);
+    assert.ok(index.body.kind === 'index');
+    for (const { digest } of index.body.manifests)
+      await at.registry.registry.repository('app', { actions: ['delete'] }).manifests.delete(digest);
+    const again = await at.client.build(at.home, { base: at.base, to: at.app });
+    assert.notEqual(again.descriptor.digest, descriptor.digest);
+    assert.deepEqual(await findings(at, at.app), []);
   });
 
   it('Another image at the place of the built one is replaced.', async (test) => {

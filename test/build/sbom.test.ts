@@ -135,6 +135,23 @@ describe('the bill of materials of a build', () => {
     const there: string[] = [];
     for await (const { digest } of at.client.referrers(layout)) there.push(digest);
     assert.deepEqual(there, [sbom?.digest]);
+    const archive = join(await folder(test), 'web.tar');
+    const ended = await gantry([
+      'build',
+      at.home,
+      '-b',
+      at.base,
+      '-t',
+      'web:1',
+      '-o',
+      `oci-archive:${archive}`,
+      '--sbom',
+      'spdx',
+    ]);
+    assert.equal(ended.code, 0, ended.stderr);
+    const inArchive: string[] = [];
+    for await (const { digest } of at.client.referrers(`oci-archive:${archive}:1`)) inArchive.push(digest);
+    assert.deepEqual(inArchive, [sbom?.digest]);
   });
 
   it('A folder without packages, a docker archive, and a malformed lockfile are refused, and nothing is written.', async (test) => {

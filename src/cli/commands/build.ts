@@ -16,8 +16,6 @@ import { waiting } from '../waiting.ts';
 export async function build(context: Context, given: ParsedArgs): Promise<void> {
   const [directory = '.'] = given.arguments;
   const to = targets(given);
-  const created = given.text('created');
-  const date = sourceDate();
   const options = {
     to,
     base: given.text('base'),
@@ -34,12 +32,7 @@ export async function build(context: Context, given: ParsedArgs): Promise<void> 
     exposedPorts: listOf(given, 'expose'),
     volumes: listOf(given, 'volume'),
     ignore: given.text('ignore'),
-    created:
-      created === undefined
-        ? date === undefined
-          ? undefined
-          : timeOfSeconds(date)
-        : readOption('created', created, timeOf),
+    created: createdOf(given),
     ...readCompression(given.text('compression')),
     documentCache: documentsFolder(),
     sbom: formOf(given.text('sbom')),
@@ -64,6 +57,14 @@ function report({ output, json }: Context, { base, layers, startedBy }: BuildRes
   if (startedBy !== undefined) output.note(`start file by ${startedBy}`, 'dim');
   for (const { name, descriptor, isReused } of layers)
     output.note(`layer ${name}: ${formatBytes(descriptor.size)}${isReused ? ', unchanged' : ''}`, 'dim');
+}
+
+/** Returns the time of --created, or of SOURCE_DATE_EPOCH. */
+function createdOf(given: ParsedArgs): string | undefined {
+  const created = given.text('created');
+  if (created !== undefined) return readOption('created', created, timeOf);
+  const date = sourceDate();
+  return date === undefined ? undefined : timeOfSeconds(date);
 }
 
 /** Returns the places that the image goes to. */
