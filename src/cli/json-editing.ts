@@ -9,8 +9,8 @@ export function inLines(edit: Edit): Edit {
   if (!process.stdin.isTTY) return edit;
   return async (before) => {
     const text = new TextDecoder().decode(before);
-    if (text.trimEnd().includes('\n')) return edit(before);
-    const old: unknown = JSON.parse(text);
+    const old = parsed(text);
+    if (old === undefined || text.trimEnd().includes('\n')) return edit(before);
     const shown = new TextEncoder().encode(`${JSON.stringify(old, undefined, 2)}\n`);
     const after = await edit(shown);
     const value = parsed(new TextDecoder().decode(after));

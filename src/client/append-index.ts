@@ -66,7 +66,7 @@ export async function appendIndex(
     annotations: entryAnnotations,
   }));
   const add: IndexEdit = (index) => index.withImages(entries, { flatten });
-  if (base !== undefined) return await editIndex(connections, base, add, edit);
+  if (base !== undefined) return await editIndex(connections, base, add, edit, { makes: true });
   const subjectOf = async (place: string | Place): Promise<Descriptor> => {
     const {
       mediaType: type,

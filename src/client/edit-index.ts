@@ -31,19 +31,25 @@ export interface EditIndexOptions
 /** A change of an index. */
 export type IndexEdit = (index: Index) => Index | Promise<Index>;
 
-/** Changes an index at any place. */
+/** Changes an index at any place. `makes` decides about a layout that does not exist yet. */
 export async function editIndex(
   connections: Connections,
   source: string | Place,
   change: IndexEdit,
   { annotations, index = false, ...options }: EditIndexOptions = {},
+  { makes = false }: { readonly makes?: boolean } = {},
 ): Promise<EditedImage> {
   const origin = toPlace(source);
   const annotated: IndexEdit = async (view) => {
     const changed = await change(view);
     return annotations === undefined ? changed : changed.withAnnotations(annotations);
   };
-  if (index) return editLayout(connections, layoutOf(origin), annotated, options);
+  if (index) {
+    const place = layoutOf(origin);
+    // The reading reports that there is no layout.
+    if (!makes && !(await isThere(place.path))) await openToRead(place.path, options.signal);
+    return editLayout(connections, place, annotated, options);
+  }
   return editView(
     connections,
     origin,
@@ -88,7 +94,9 @@ async function editLayout(
     const { signal } = watch;
     const isRead = to !== undefined || dryRun;
     await using layout = isRead
-      ? await openIfThere(place.path, signal)
+      ? (await isThere(place.path))
+        ? await openToRead(place.path, signal)
+        : undefined
       : await openForWriting(place.path, { noWait, onWait, signal });
     const before =
       layout !== undefined && (await isThere(place.path))
@@ -101,12 +109,13 @@ async function editLayout(
     const target = to === undefined ? place : toPlace(to);
     if (to !== undefined && !dryRun)
       await writeView(connections, { view: after, target }, watch, { ...settings, replace, noWait, onWait });
-    if (!isRead && layout !== undefined) {
+    const old = (await before.manifest({ signal })).descriptor;
+    if (!isRead && layout !== undefined && old.digest !== descriptor.digest) {
       await copyEntries(after, before, layout, watch, settings);
       await layout.replaceIndex(await after.manifest({ signal }));
       await layout.commit({ signal });
     }
-    return { descriptor, before: (await before.manifest({ signal })).descriptor, place: target };
+    return { descriptor, before: old, place: target };
   });
 }
 
@@ -114,11 +123,7 @@ async function isThere(path: string): Promise<boolean> {
   return (await lookAt(join(path, 'index.json'))) !== undefined;
 }
 
-async function openIfThere(
-  path: string,
-  signal: AbortSignal | undefined,
-): Promise<LayoutRepository | undefined> {
-  if (!(await isThere(path))) return undefined;
+async function openToRead(path: string, signal: AbortSignal | undefined): Promise<LayoutRepository> {
   const { openLayout } = await import('../layout/repository.ts');
   return openLayout(path, { mode: 'read', signal });
 }

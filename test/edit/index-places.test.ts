@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type Ended, gantry } from '../cli/gantry.ts';
@@ -90,6 +90,26 @@ describe('gantry index on paths, as crane takes them', () => {
     assert.deepEqual(annotations, { i: '1' });
     assert.equal(manifests[0].annotations['org.opencontainers.image.ref.name'], 'named');
     await run('validate', '--tarball', 'layout');
+  });
+
+  it('A layout that does not exist is only made by append, and one without a change is not written.', async (test) => {
+    const { run, home } = await scene(test);
+    for (const words of [
+      ['remove', './none', '--platform', 'linux/amd64'],
+      ['filter', './none', '--platform', 'linux'],
+      ['list', './none'],
+    ]) {
+      const { code, stderr } = await gantry(['index', ...words], { cwd: home });
+      assert.equal(code, 3, stderr);
+      assert.match(stderr, /there is no folder/);
+    }
+    assert.equal(existsSync(join(home, 'none')), false);
+    await run('index', 'append', './made', 'one.tar');
+    const path = join(home, 'made', 'index.json');
+    const compact = JSON.stringify(JSON.parse(await readFile(path, 'utf8')));
+    await writeFile(path, compact);
+    await run('index', 'append', './made', 'one.tar');
+    assert.equal(await readFile(path, 'utf8'), compact);
   });
 
   it('--dry-run makes no layout, and --tag writes the result elsewhere.', async (test) => {

@@ -151,6 +151,18 @@ describe('views of an index', () => {
     );
   });
 
+  it('A given platform completes the entry of an image that has none.', async () => {
+    const { views } = await scene();
+    const [image = assert.fail()] = views;
+    const platform = { os: 'linux', architecture: 'arm' };
+    const index = createIndex([{ image }]).withImages([{ image, platform, annotations: { a: 'b' } }]);
+    const { manifests } = (await index.manifest()).body;
+    assert.deepEqual(
+      manifests.map((entry) => [entry.platform, entry.annotations]),
+      [[platform, { a: 'b' }]],
+    );
+  });
+
   it('An image with entries for two platforms keeps one of them when the other is removed.', async () => {
     const { index, views } = await scene();
     const [image = assert.fail()] = views;

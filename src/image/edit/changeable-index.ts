@@ -169,19 +169,23 @@ async function inOrder(
   );
 }
 
-/** Adds entries at the end. An image that is there already gets the given annotations. */
+/** Adds entries at the end. The entry of an image that is there already gets the given annotations, and a missing platform. */
 function withEntries(root: IndexView, entries: readonly NewEntry[]): Changed {
   const { manifests } = root.body;
   const edits: JsonChange[] = [];
   let fresh: readonly NewEntry[] = [];
   for (const entry of entries) {
     const at = manifests.findIndex((one) => isSameEntry(one, entry.descriptor));
+    const there = manifests[at];
     const twin = fresh.find(({ descriptor }) => isSameEntry(descriptor, entry.descriptor));
-    if (at >= 0) {
-      for (const [key, value] of Object.entries(entry.given))
+    if (there !== undefined) {
+      const { annotations, platform } = entry.given;
+      for (const [key, value] of Object.entries(annotations))
         edits.push({ path: ['manifests', at, 'annotations', key], value });
+      if (platform !== undefined && saysNoPlatform(there))
+        edits.push({ path: ['manifests', at, 'platform'], value: platform });
     } else if (twin === undefined) fresh = [...fresh, entry];
-    else fresh = fresh.map((one) => (one === twin ? annotated(one, entry.given) : one));
+    else fresh = fresh.map((one) => (one === twin ? annotated(one, entry.given.annotations) : one));
   }
   const added = fresh.map(({ value }, at) => ({
     path: ['manifests', manifests.length + at] as const,

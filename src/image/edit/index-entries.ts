@@ -15,8 +15,8 @@ export interface NewEntry {
   readonly descriptor: Descriptor;
   /** The descriptor for the document. One from another index has all members that it had there. */
   readonly value: unknown;
-  /** The annotations that the caller gave. */
-  readonly given: Annotations;
+  /** The annotations and the platform that the caller gave. */
+  readonly given: { readonly annotations: Annotations; readonly platform?: Platform | undefined };
 }
 
 /**
@@ -53,7 +53,7 @@ async function entryOf(
     ...(artifactType === undefined ? {} : { artifactType }),
     ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
   };
-  return { view: image, descriptor, value: descriptor, given: annotations };
+  return { view: image, descriptor, value: descriptor, given: { annotations, platform } };
 }
 
 /** Sets annotations of an entry. */
@@ -116,7 +116,7 @@ async function entriesOf(
         : { annotations: { ...entry.annotations, ...annotations } }),
     };
     const value = { ...Object(values[at]), ...members };
-    entries.push({ view, descriptor: { ...entry, ...members }, value, given: annotations });
+    entries.push({ view, descriptor: { ...entry, ...members }, value, given: { annotations } });
   }
   return entries;
 }
