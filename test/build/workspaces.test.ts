@@ -114,6 +114,8 @@ describe('building a package of a workspace', () => {
     ]);
     const { WorkingDir, Entrypoint } = await runOf(at, at.app);
     assert.deepEqual([WorkingDir, Entrypoint], ['/app/packages/web', ['node', 'main.js']]);
+    await at.client.build(join(at.home, 'packages/web'), { base: at.base, to: at.app, workingDir: '/' });
+    assert.equal((await runOf(at, at.app))['WorkingDir'], '/packages/web');
   });
 
   it('The root of a workspace gets all of its packages.', async (test) => {
