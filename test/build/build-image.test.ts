@@ -44,7 +44,11 @@ describe('buildImage', () => {
       rootfs.diff_ids.slice(1),
       await Promise.all(first.layers.map(({ layer }) => layer.diffId())),
     );
-    await using second = await buildImage(home, { base, baseName: 'base.test/node:22', previous: first.view });
+    await using second = await buildImage(home, {
+      base,
+      baseName: 'base.test/node:22',
+      previous: first.view,
+    });
     assert.deepEqual(
       second.layers.map(({ isReused }) => isReused),
       [true, true],
