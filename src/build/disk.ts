@@ -19,7 +19,7 @@ import { decodeText, encodeText, hasRawBytes } from '../tar/text.ts';
  */
 
 /** Returns the path of a file for the operating system. Names that are no UTF-8 keep their bytes. */
-export function diskPath(root: string, path: string): string | Buffer {
+function diskPath(root: string, path: string): string | Buffer {
   if (path === '') return root;
   return hasRawBytes(path) ? Buffer.concat([Buffer.from(`${root}/`), encodeText(path)]) : `${root}/${path}`;
 }
