@@ -3,6 +3,7 @@ import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
+import { given } from '../spec/options.ts';
 import {
   defaultPlatform,
   formatPlatform,
@@ -124,7 +125,7 @@ function selectEntry(entries: readonly ImageEntry[], wanted: Platform): ImageEnt
 async function platformOf(image: Image, options: SignalOptions): Promise<Platform> {
   const { os, architecture, variant } = await image.config(options);
   if (os === '' || architecture === '') return defaultPlatform;
-  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  return given({ os, architecture, variant });
 }
 
 function lacking(platform: Platform, there: readonly Platform[]): NotFoundError {

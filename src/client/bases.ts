@@ -5,6 +5,7 @@ import type { Image } from '../image/image.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Annotations } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
+import { given } from '../spec/options.ts';
 import type { Platform } from '../spec/platform.ts';
 import { parseReference } from '../spec/reference.ts';
 import type { SignalOptions } from '../store/contract.ts';
@@ -85,7 +86,7 @@ export async function baseLayersOf(
   const place = base ?? annotatedBases({ ...said, ...body.annotations }).from;
   if (place === undefined) return undefined;
   const { os, architecture, variant } = await image.config(read);
-  const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  const platform = given({ os, architecture, variant });
   const from = await bases.image(place, platform);
   return countBaseLayers(image, { from, name, fromName: formatPlace(place) }, read);
 }

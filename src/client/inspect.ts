@@ -5,6 +5,7 @@ import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isConfigType } from '../spec/media-type.ts';
 import { maxNesting } from '../spec/nesting.ts';
+import { given } from '../spec/options.ts';
 import { defaultPlatform, type Platform, selectPlatform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 
@@ -96,14 +97,11 @@ function described({
   readonly artifactType?: string;
   readonly annotations?: Annotations;
 }): Pick<Inspection, 'artifactType' | 'annotations'> {
-  return {
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(annotations === undefined ? {} : { annotations }),
-  };
+  return given({ artifactType, annotations });
 }
 
 function inspectChild({ digest, mediaType, size, platform, ...rest }: Descriptor): InspectedChild {
-  return { digest, mediaType, size, ...(platform === undefined ? {} : { platform }), ...described(rest) };
+  return { ...given({ digest, mediaType, size, platform }), ...described(rest) };
 }
 
 /** Reads the labels of an image of the index, which has none of its own. Returns none when the image is missing or broken. */

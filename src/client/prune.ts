@@ -1,6 +1,7 @@
 import { type GantryError, InputError, isGantryError } from '../errors.ts';
 import type { Digest } from '../spec/digest.ts';
 import { tagPattern } from '../spec/glob.ts';
+import { given } from '../spec/options.ts';
 import { formatReference, type Reference } from '../spec/reference.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
@@ -95,13 +96,13 @@ function deletion(
   outcome: Deletion['outcome'],
   { note, error }: { readonly note?: string; readonly error?: GantryError } = {},
 ): Deletion {
-  return {
+  return given({
     reference: formatReference({ ...reference, tag }),
-    ...(digest === undefined ? {} : { digest }),
+    digest,
     outcome,
     reason: note === undefined ? reason : `${reason}; ${note}`,
-    ...(error === undefined ? {} : { error }),
-  };
+    error,
+  });
 }
 
 /** Deletes one group. A failure is an outcome, so the next group follows. */

@@ -4,6 +4,7 @@ import { rebase } from '../image/edit/rebase.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import type { Annotations } from '../spec/descriptor.ts';
+import { given } from '../spec/options.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { baseName } from './base-name.ts';
 import { annotatedBases, type BasePlaces, type Bases, createBases } from './bases.ts';
@@ -68,7 +69,7 @@ async function rebasedImage(
   { name, signal }: SignalOptions & { readonly name: string },
 ): Promise<Image> {
   const { os, architecture, variant } = await image.config({ signal });
-  const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  const platform = given({ os, architecture, variant });
   const [old, next] = [await bases.image(from, platform), await bases.image(to, platform)];
   const { digest } = (await next.manifest({ signal })).descriptor;
   if ((await old.manifest({ signal })).descriptor.digest === digest) return image;

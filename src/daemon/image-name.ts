@@ -1,5 +1,6 @@
 import { InputError } from '../errors.ts';
 import { dockerHub } from '../spec/docker-hub.ts';
+import { given } from '../spec/options.ts';
 import { formatReference, parseReference, type Reference } from '../spec/reference.ts';
 
 /** The ID of an image: the digest of its config, or in a containerd store that of its manifest or index. */
@@ -28,12 +29,7 @@ export function namesOfImage(text: string): readonly string[] {
 
 /** Formats a reference as docker lists it: `alpine:3` and `acme/app:1` for images of Docker Hub. */
 export function familiarName({ registry, repository, tag, digest }: Reference): string {
-  const whole = formatReference({
-    registry,
-    repository,
-    ...(tag === undefined ? {} : { tag }),
-    ...(digest === undefined ? {} : { digest }),
-  });
+  const whole = formatReference(given({ registry, repository, tag, digest }));
   if (registry !== dockerHub) return whole;
   return whole.slice(dockerHub.length + 1).replace(/^library\//, '');
 }

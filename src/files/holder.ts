@@ -8,11 +8,11 @@ export interface Holder {
   readonly pid: number;
   readonly host: string;
   /** The boot of the kernel, if the system tells it. */
-  readonly boot?: string;
+  readonly boot?: string | undefined;
   /** The namespace of `pid`: each container has its own process ids. */
-  readonly space?: string;
+  readonly space?: string | undefined;
   /** The start of the process in clock ticks since the boot, if the system tells it: process ids are reused. */
-  readonly start?: string;
+  readonly start?: string | undefined;
   readonly token: string;
 }
 
@@ -21,7 +21,7 @@ export type Life = 'runs' | 'ended' | 'unseen';
 
 /** Describes this process as a new holder. */
 export function newHolder(): Holder {
-  return { pid: process.pid, ...hereNow(), ...startOf(process.pid), token: crypto.randomUUID() };
+  return { pid: process.pid, ...hereNow(), start: statOf(process.pid)?.start, token: crypto.randomUUID() };
 }
 
 /** Returns undefined for a text that describes no holder. Throws nothing. */
@@ -29,17 +29,14 @@ export function parseHolder(text: string): Holder | undefined {
   try {
     const { pid, host, boot, space, start, token } = JSON.parse(text);
     if (!Number.isSafeInteger(pid) || typeof host !== 'string' || typeof token !== 'string') return undefined;
-    return {
-      pid,
-      host,
-      token,
-      ...(typeof boot === 'string' ? { boot } : {}),
-      ...(typeof space === 'string' ? { space } : {}),
-      ...(typeof start === 'string' ? { start } : {}),
-    };
+    return { pid, host, token, boot: textOf(boot), space: textOf(space), start: textOf(start) };
   } catch {
     return undefined;
   }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 const shortToken = 8;
@@ -57,7 +54,7 @@ export function parseShort(text: string): Holder | undefined {
   if (pid === undefined) return undefined;
   const here = hereNow();
   const where = place === placeOf(here) ? here : { host: 'another host', boot: '?' };
-  return { ...where, pid: Number(pid), token, ...(start === '' ? {} : { start }) };
+  return { ...where, pid: Number(pid), token, start: start || undefined };
 }
 
 /** Returns whether a lock file names `mine`, with its whole token. */
@@ -92,8 +89,8 @@ export function lifeOf({ pid, host, boot, space, start }: Holder): Life {
 
 interface Here {
   readonly host: string;
-  readonly boot?: string;
-  readonly space?: string;
+  readonly boot?: string | undefined;
+  readonly space?: string | undefined;
 }
 
 function hereNow(): Here {
@@ -105,11 +102,6 @@ function hereNow(): Here {
   } catch {
     return { host };
   }
-}
-
-function startOf(pid: number): { readonly start?: string } {
-  const start = statOf(pid)?.start;
-  return start === undefined ? {} : { start };
 }
 
 /** Only Linux shows this without running a program. */

@@ -2,7 +2,7 @@ import { InputError } from '../errors.ts';
 import { manifestOf } from '../json/make-manifest.ts';
 import type { Annotations, Descriptor } from '../spec/descriptor.ts';
 import { MediaType } from '../spec/media-type.ts';
-import { checkOptions, object, oneOf, type Shape, text } from '../spec/options.ts';
+import { checkOptions, given, object, oneOf, type Shape, text } from '../spec/options.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { changeableIndex, checkEntries } from './edit/changeable-index.ts';
 import type { Index, IndexEntry, IndexView } from './image-index.ts';
@@ -51,13 +51,7 @@ async function describe(
   options?: SignalOptions,
 ): Promise<Descriptor> {
   const { mediaType, digest, size } = (await image.manifest(options)).descriptor;
-  return {
-    mediaType,
-    digest,
-    size,
-    ...(platform === undefined ? {} : { platform }),
-    ...(annotations === undefined ? {} : { annotations }),
-  };
+  return given({ mediaType, digest, size, platform, annotations });
 }
 
 /**
@@ -82,14 +76,14 @@ export function makeIndex(
   manifests: readonly Descriptor[],
   { mediaType = MediaType.ociIndex, artifactType, subject, annotations }: CreateIndexOptions = {},
 ): IndexView {
-  const value = {
+  const value = given({
     schemaVersion: 2,
     mediaType,
-    ...(artifactType === undefined ? {} : { artifactType }),
+    artifactType,
     manifests,
-    ...(subject === undefined ? {} : { subject }),
-    ...(annotations === undefined ? {} : { annotations }),
-  } as const;
+    subject,
+    annotations,
+  } as const);
   const { descriptor, bytes } = manifestOf(value);
   return { descriptor, bytes, body: { kind: 'index', ...value } };
 }

@@ -5,7 +5,7 @@ import type { Annotations } from '../spec/descriptor.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageManifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
-import { arrayOf, checkOptions, object, type Shape } from '../spec/options.ts';
+import { arrayOf, checkOptions, given, object, type Shape } from '../spec/options.ts';
 import { aLayer } from '../store/checks.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { changeable } from './edit/changeable.ts';
@@ -44,13 +44,15 @@ export function createImage(parts: ImageParts): Image {
     kind: 'image',
     async manifest(options) {
       const bytes = await rawConfig(options);
-      return imageManifest({
-        schemaVersion: 2,
-        mediaType: MediaType.ociManifest,
-        config: { mediaType: MediaType.ociConfig, digest: digestOf(bytes), size: bytes.byteLength },
-        layers: await Promise.all(layers.map((layer) => layer.descriptor(options))),
-        ...(annotations === undefined ? {} : { annotations }),
-      });
+      return imageManifest(
+        given({
+          schemaVersion: 2,
+          mediaType: MediaType.ociManifest,
+          config: { mediaType: MediaType.ociConfig, digest: digestOf(bytes), size: bytes.byteLength },
+          layers: await Promise.all(layers.map((layer) => layer.descriptor(options))),
+          annotations,
+        } as const),
+      );
     },
     rawConfig,
     config: fullConfig,

@@ -17,19 +17,20 @@ export function formatExchange(exchange: Exchange): string {
   checkArgument('formatExchange', 'exchange', exchange, anExchange);
   const { startedAt, remoteAddress, method, target, status, received, sent, duration } = exchange;
   const { userAgent, whole, note } = exchange;
+  // JSON has no member for those that are undefined.
   const line = {
     time: startedAt.toISOString(),
-    ...(remoteAddress === undefined ? {} : { remote: remoteAddress }),
-    ...(note.user === undefined ? {} : { user: note.user }),
+    remote: remoteAddress,
+    user: note.user,
     method,
     path: redactTarget(target).slice(0, maxPath),
-    ...(note.operation === undefined ? {} : { operation: note.operation }),
-    ...(status === undefined ? {} : { status }),
+    operation: note.operation,
+    status,
     received,
     sent,
     milliseconds: Math.round(duration * 10) / 10,
-    ...(userAgent === undefined ? {} : { agent: userAgent.slice(0, maxAgent) }),
-    ...(whole ? {} : { cut: true }),
+    agent: userAgent?.slice(0, maxAgent),
+    cut: whole ? undefined : true,
   };
   return JSON.stringify(line).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped);
 }

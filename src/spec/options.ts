@@ -10,11 +10,20 @@ export type Check = (value: unknown, name: string) => void;
 /** The check of each option of an object. The compiler requires all of them. */
 export type Shape<T> = { readonly [Name in keyof Required<T>]: Check };
 
-/** Returns the options that have a value. In a spread, an option that is `undefined` then leaves the default in place. */
-export function given<T extends object>(options: T): Partial<T> {
-  const kept: Partial<T> = { ...options };
-  for (const name in kept) if (kept[name] === undefined) delete kept[name];
-  return kept;
+/** An object without its members that are `undefined`. */
+export type Given<T> = {
+  [Name in keyof T as undefined extends T[Name] ? never : Name]: T[Name];
+} & {
+  [Name in keyof T as undefined extends T[Name] ? Name : never]?: Exclude<T[Name], undefined>;
+};
+
+/**
+ * Returns the members that have a value, in their order. Data leaves the others out, and in a spread over defaults an
+ * option that is `undefined` leaves the default in place.
+ */
+export function given<T extends object>(members: T): Given<T>;
+export function given(members: object): object {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
 /**

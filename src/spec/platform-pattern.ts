@@ -1,5 +1,5 @@
 import { InputError } from '../errors.ts';
-import { type Check, taking } from './options.ts';
+import { type Check, given, taking } from './options.ts';
 import { formatPlatform, normalize, type Platform } from './platform.ts';
 
 /** Parts of a platform. An absent part matches any. */
@@ -20,12 +20,7 @@ export function parsePlatformPattern(text: string): PlatformPattern {
       `"${shown}" is not a part of a platform: os[/architecture[/variant]][:os.version]`,
     );
   }
-  return {
-    os,
-    ...(architecture === undefined ? {} : { architecture }),
-    ...(variant === undefined ? {} : { variant }),
-    ...(version === undefined ? {} : { 'os.version': version }),
-  };
+  return given({ os, architecture, variant, 'os.version': version });
 }
 
 const patternObject: Check = taking(

@@ -1,6 +1,6 @@
 import { InputError } from '../errors.ts';
 import { isConfigType, isManifestType } from './media-type.ts';
-import { type Check, checkArgument, taking, text as words } from './options.ts';
+import { type Check, checkArgument, given, taking, text as words } from './options.ts';
 
 /**
  * The system that an image runs on, in the spelling of Go.
@@ -55,12 +55,7 @@ export function parsePlatform(text: string): Platform {
       `"${shown}" is not a platform: os/architecture[/variant][:os.version]`,
     );
   }
-  return {
-    os,
-    architecture,
-    ...(variant === undefined ? {} : { variant }),
-    ...(version === undefined ? {} : { 'os.version': version }),
-  };
+  return given({ os, architecture, variant, 'os.version': version });
 }
 
 /**
@@ -220,13 +215,13 @@ export function normalize(platform: Platform): Platform {
   const [architecture, implied] = architectures.get(said) ?? [said];
   const variant = normalVariant(architecture, implied ?? platform.variant?.toLowerCase() ?? '');
   const { 'os.version': version, 'os.features': features } = platform;
-  return {
+  return given({
     os: systems.get(os) ?? os,
     architecture,
-    ...(variant === '' ? {} : { variant }),
-    ...(version ? { 'os.version': version } : {}),
-    ...(features === undefined ? {} : { 'os.features': features }),
-  };
+    variant: variant || undefined,
+    'os.version': version || undefined,
+    'os.features': features,
+  });
 }
 
 function normalVariant(architecture: string, said: string): string {

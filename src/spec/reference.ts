@@ -6,6 +6,7 @@ import {
   checkOptions,
   either,
   flag,
+  given,
   having,
   oneOf,
   type Shape,
@@ -81,7 +82,7 @@ export function parseReference(text: string, options: ReferenceOptions = {}): Re
   const { name, tag, digest } = splitIdentifier(text);
   const place = parseName(name, text, options);
   if (tag !== undefined || digest !== undefined) {
-    return { ...place, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
+    return { ...place, ...given({ tag, digest }) };
   }
   if (strict) throw refusal('INVALID_REFERENCE', text, 'needs a tag or a digest');
   if (defaultTag === null) return place;
@@ -167,7 +168,11 @@ export function isLoopback(registry: string): boolean {
   );
 }
 
-function splitIdentifier(text: string): { name: string; tag?: string; digest?: Digest } {
+function splitIdentifier(text: string): {
+  readonly name: string;
+  readonly tag: string | undefined;
+  readonly digest: Digest | undefined;
+} {
   const at = text.indexOf('@');
   const tagged = at < 0 ? text : text.slice(0, at);
   const digest = at < 0 ? undefined : text.slice(at + 1);
@@ -178,11 +183,7 @@ function splitIdentifier(text: string): { name: string; tag?: string; digest?: D
   // A colon before the last slash belongs to a port, a scheme or an IPv6 address.
   const tag = colon > tagged.lastIndexOf('/') ? tagged.slice(colon + 1) : undefined;
   if (tag !== undefined && !isTag(tag)) throw refusal('INVALID_REFERENCE', text, 'has a malformed tag');
-  return {
-    name: tag === undefined ? tagged : tagged.slice(0, colon),
-    ...(tag === undefined ? {} : { tag }),
-    ...(digest === undefined ? {} : { digest }),
-  };
+  return { name: tag === undefined ? tagged : tagged.slice(0, colon), tag, digest };
 }
 
 function parseName(
@@ -208,7 +209,7 @@ function parseName(
   if (host === undefined && /^[0-9a-f]{64}$/.test(rest)) {
     throw refusal('INVALID_REFERENCE', text, 'is an image id, not a name');
   }
-  return { registry, repository, ...(scheme === undefined ? {} : { scheme }) };
+  return given({ registry, repository, scheme });
 }
 
 function checkRepository(repository: string, registry: string, text: string): void {

@@ -1,6 +1,7 @@
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
+import { given } from '../spec/options.ts';
 
 /** Returns the digest of the manifest that this one refers to. The subject need not exist. */
 export function subjectOf({ body }: Pick<Manifest, 'body'>): Digest | undefined {
@@ -17,9 +18,5 @@ export function referrerEntry({ descriptor, body }: Pick<Manifest, 'descriptor' 
   const entry = { mediaType, digest, size };
   if (body.kind === 'unknown') return entry;
   const artifactType = body.artifactType ?? (body.kind === 'image' ? body.config.mediaType : undefined);
-  return {
-    ...entry,
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(body.annotations === undefined ? {} : { annotations: body.annotations }),
-  };
+  return given({ ...entry, artifactType, annotations: body.annotations });
 }

@@ -74,10 +74,10 @@ export interface UploadState {
   /** The URL of the next request. */
   readonly location: string;
   /** Bytes that the registry has; undefined if the answer does not tell. */
-  readonly offset?: number;
+  readonly offset?: number | undefined;
   /** The chunk sizes that the registry asks for, in bytes. */
-  readonly min?: number;
-  readonly max?: number;
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
 }
 
 /**
@@ -103,12 +103,7 @@ export function uploadStateOf(
   const offset = parseUploadRange(headerValue(headers, 'range'), { sent });
   const min = wholeNumber(headerValue(headers, 'oci-chunk-min-length')) ?? previous?.min;
   const max = wholeNumber(headerValue(headers, 'oci-chunk-max-length')) ?? previous?.max;
-  return {
-    location,
-    ...(offset === undefined ? {} : { offset }),
-    ...(min === undefined ? {} : { min }),
-    ...(max === undefined ? {} : { max }),
-  };
+  return { location, offset, min, max };
 }
 
 /** Returns the resolved URL of the next page. The origin policy decides whether it may be requested. */
@@ -123,7 +118,7 @@ export interface NamesPage {
    * holds no list.
    */
   readonly names: AsyncIterable<string>;
-  readonly next?: string;
+  readonly next: string | undefined;
 }
 
 /** Reads a page of tags. `null` and a missing list count as empty. */
@@ -137,8 +132,7 @@ export function catalogPage(response: HttpResponse, requestUrl: string): NamesPa
 }
 
 function namesPage(response: HttpResponse, requestUrl: string, field: string): NamesPage {
-  const next = nextLink(response, requestUrl);
-  return { names: listed(response, requestUrl, field), ...(next === undefined ? {} : { next }) };
+  return { names: listed(response, requestUrl, field), next: nextLink(response, requestUrl) };
 }
 
 async function* listed(response: HttpResponse, requestUrl: string, field: string): AsyncIterable<string> {
@@ -155,7 +149,7 @@ export interface ReferrersPage {
   readonly bytes: Uint8Array;
   /** True if the registry applied the artifactType filter. */
   readonly filtered: boolean;
-  readonly next?: string;
+  readonly next: string | undefined;
 }
 
 /**
@@ -177,7 +171,7 @@ export async function referrersPage(
     filtered: headerLines(response.headers, 'oci-filters-applied')
       .flatMap((line) => line.split(','))
       .some((filter) => filter.trim() === 'artifactType'),
-    ...(next === undefined ? {} : { next }),
+    next,
   };
 }
 

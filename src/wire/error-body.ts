@@ -93,7 +93,7 @@ function classify(
     const denied = status === 403 || code === 'DENIED';
     return new AuthError(denied ? 'DENIED' : 'UNAUTHORIZED', message, {
       response,
-      ...(registry === undefined ? {} : { registry }),
+      registry,
       scope,
     });
   }

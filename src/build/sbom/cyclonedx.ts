@@ -1,3 +1,4 @@
+import { given } from '../../spec/options.ts';
 import type { Bill, BilledHash, BilledPackage, DocumentFacts } from './bill.ts';
 import { licenseExpression } from './spdx.ts';
 
@@ -25,10 +26,9 @@ export function cycloneDxDocument({ app, packages }: Bill, { created, uuid }: Do
       component: component(app, 'application'),
     },
     components: packages.map((one) => component(one, 'library')),
-    dependencies: all.map(({ ref, needs }) => ({
-      ref,
-      ...(needs.length === 0 ? {} : { dependsOn: needs }),
-    })),
+    dependencies: all.map(({ ref, needs }) =>
+      given({ ref, dependsOn: needs.length === 0 ? undefined : needs }),
+    ),
   };
 }
 
@@ -37,17 +37,17 @@ function component(
   type: 'application' | 'library',
 ): unknown {
   const at = name.startsWith('@') ? name.indexOf('/') : -1;
-  return {
+  return given({
     type,
     'bom-ref': ref,
-    ...(at < 0 ? {} : { group: name.slice(0, at) }),
+    group: at < 0 ? undefined : name.slice(0, at),
     name: name.slice(at + 1),
-    ...(version === undefined ? {} : { version }),
-    ...(hash === undefined ? {} : { hashes: [{ alg: algorithms[hash.algorithm], content: hash.value }] }),
-    ...(license === undefined ? {} : { licenses: [licenseChoice(license)] }),
-    ...(purl === undefined ? {} : { purl }),
-    ...(download === undefined ? {} : { externalReferences: [{ type: 'distribution', url: download }] }),
-  };
+    version,
+    hashes: hash && [{ alg: algorithms[hash.algorithm], content: hash.value }],
+    licenses: license === undefined ? undefined : [licenseChoice(license)],
+    purl,
+    externalReferences: download === undefined ? undefined : [{ type: 'distribution', url: download }],
+  });
 }
 
 function licenseChoice(license: string): unknown {

@@ -3,6 +3,7 @@ import { parseJson } from '../../json/parse.ts';
 import type { Annotations, Descriptor } from '../../spec/descriptor.ts';
 import { isAttestationOf, type ManifestBody } from '../../spec/manifest.ts';
 import { isConfigType } from '../../spec/media-type.ts';
+import { given } from '../../spec/options.ts';
 import type { Platform } from '../../spec/platform.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { Image } from '../image.ts';
@@ -45,14 +46,14 @@ async function entryOf(
   const { mediaType, digest, size } = own;
   const artifactType = artifactTypeOf(body);
   const said = platform ?? (await platformOfView(image, read));
-  const descriptor: Descriptor = {
+  const descriptor: Descriptor = given({
     mediaType,
     digest,
     size,
-    ...(said === undefined ? {} : { platform: said }),
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
-  };
+    platform: said,
+    artifactType,
+    annotations: Object.keys(annotations).length === 0 ? undefined : annotations,
+  });
   return { view: image, descriptor, value: descriptor, given: { annotations, platform } };
 }
 
@@ -80,13 +81,7 @@ export async function platformOfView(
   const config = await view.config(read);
   const { architecture, os, variant, 'os.version': version, 'os.features': features } = config;
   if (os === '' || architecture === '') return undefined;
-  return {
-    architecture,
-    os,
-    ...(version === undefined ? {} : { 'os.version': version }),
-    ...(features === undefined ? {} : { 'os.features': features }),
-    ...(variant === undefined ? {} : { variant }),
-  };
+  return given({ architecture, os, 'os.version': version, 'os.features': features, variant });
 }
 
 /** Returns the entries of an index with the values that its document has. An image without a platform gets that of its config. */
@@ -109,12 +104,11 @@ async function entriesOf(
         `index ${root.descriptor.digest} has an entry of type ${entry.mediaType}, which is neither an image nor an index: add the index as a whole, with "flatten" off`,
       );
     const platform = entry.platform === undefined ? await platformOfView(view, read) : undefined;
-    const members = {
-      ...(platform === undefined ? {} : { platform }),
-      ...(Object.keys(annotations).length === 0
-        ? {}
-        : { annotations: { ...entry.annotations, ...annotations } }),
-    };
+    const isAnnotated = Object.keys(annotations).length > 0;
+    const members = given({
+      platform,
+      annotations: isAnnotated ? { ...entry.annotations, ...annotations } : undefined,
+    });
     const value = { ...Object(values[at]), ...members };
     entries.push({ view, descriptor: { ...entry, ...members }, value, given: { annotations } });
   }

@@ -4,6 +4,7 @@ import { type Content, mapContent } from '../../flow/content.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
 import { MediaType } from '../../spec/media-type.ts';
+import { given } from '../../spec/options.ts';
 import { parseUrl } from '../../spec/url.ts';
 import type { ProgressObserver } from '../../store/blob-progress.ts';
 import type { SignalOptions } from '../../store/contract.ts';
@@ -65,7 +66,7 @@ export class RemoteUpload implements Upload {
 
   get limits(): Upload['limits'] {
     const { min, max } = this.#state;
-    return { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) };
+    return given({ min, max });
   }
 
   async append(content: Content, { onProgress, ...options }: AppendOptions = {}): Promise<void> {

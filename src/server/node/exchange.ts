@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TransportError } from '../../errors.ts';
+import { given } from '../../spec/options.ts';
 import { contentLength } from '../../wire/headers.ts';
 import type { HeaderMap, HttpRequest, HttpResponse } from '../../wire/message.ts';
 import type { Exchange, ExchangeObserver, Serve, ServedResponse } from '../exchange.ts';
@@ -97,18 +98,18 @@ function exchangeOf(
   { startedAt, response, sent }: Seen,
   { userAgent, ...end }: Pick<Exchange, 'whole' | 'received'> & { readonly userAgent: string | undefined },
 ): Exchange {
-  return {
+  return given({
     method,
     target: url,
-    ...(response === undefined ? {} : { status: response.status }),
+    status: response?.status,
     ...end,
     startedAt: new Date(performance.timeOrigin + startedAt),
     duration: performance.now() - startedAt,
     sent,
-    ...(arrival?.peer === undefined ? {} : { remoteAddress: arrival.peer }),
-    ...(userAgent === undefined ? {} : { userAgent }),
+    remoteAddress: arrival?.peer,
+    userAgent,
     note: response?.note ?? {},
-  };
+  });
 }
 
 function settled(): { readonly promise: Promise<void>; readonly settle: () => void } {

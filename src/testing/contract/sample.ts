@@ -7,6 +7,7 @@ import type { Annotations, Descriptor } from '../../spec/descriptor.ts';
 import type { Algorithm } from '../../spec/digest.ts';
 import type { ImageManifest, IndexManifest, Manifest, ManifestBody } from '../../spec/manifest.ts';
 import { MediaType } from '../../spec/media-type.ts';
+import { given } from '../../spec/options.ts';
 import type { Repository } from '../../store/contract.ts';
 
 export interface SampleBlob {
@@ -100,9 +101,7 @@ export function indexOf(manifests: readonly Descriptor[], rest: Omit<SampleParts
     schemaVersion: 2,
     mediaType: MediaType.ociIndex,
     manifests,
-    ...(subject === undefined ? {} : { subject }),
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(annotations === undefined ? {} : { annotations }),
+    ...given({ subject, artifactType, annotations }),
   };
   return manifestOf(body, MediaType.ociIndex, algorithm);
 }
