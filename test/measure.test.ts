@@ -1,12 +1,54 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { measureApi } from '../scripts/measures/api.ts';
 import { functionsOf } from '../scripts/measures/functions.ts';
-import { isTest, readSources } from '../scripts/measures/sources.ts';
+import { houseMeasures, missed } from '../scripts/measures/house.ts';
+import { folders, isTest, readSources } from '../scripts/measures/sources.ts';
 import { conditionalSpreads, undefinedOverSpreads } from '../scripts/measures/spreads.ts';
 import { projectRoot } from '../scripts/project.ts';
+import { folder } from './folder.ts';
 
 describe('the measures of the house', () => {
+  it('the project misses none of them', () => {
+    const lines = missed(houseMeasures(projectRoot())).map(
+      ({ name, figure, goal, places = [] }) => `${name}: ${figure}, not ${goal}: ${places.join(', ')}`,
+    );
+    assert.deepEqual(lines, []);
+  });
+
+  it('npm run measure fails when a goal is missed, and names the place, but not for an aim', async (test) => {
+    const root = await folder(test);
+    const long = `export function tall(): void {\n${'  void 0;\n'.repeat(58)}}\n`;
+    const files = {
+      'package.json': '{"name":"sample","exports":{".":{"types":"./dist/src/index.d.ts"}}}',
+      'README.md': '# Sample\n',
+      'dist/src/index.d.ts': '/** Tall. */\nexport declare function tall(): void;\n',
+      'src/index.ts': long,
+      ...Object.fromEntries(folders.map((name) => [`${name}/empty.ts`, '// Nothing.\n'])),
+    };
+    for (const [path, text] of Object.entries(files)) {
+      await mkdir(dirname(join(root, path)), { recursive: true });
+      await writeFile(join(root, path), text);
+    }
+    const script = fileURLToPath(new URL('../scripts/measure.js', import.meta.url));
+    const measure = (): readonly [status: number | null, out: string] => {
+      const { status, stdout } = spawnSync(process.execPath, [script, root], { encoding: 'utf8' });
+      return [status, stdout];
+    };
+    const [met, aims] = measure();
+    assert.equal(met, 0);
+    assert.match(aims, /^… tests : source, lines/m);
+    await writeFile(join(root, 'src/index.ts'), long.replace('  void 0;\n', '  void 0;\n  void 0;\n'));
+    const [failed, out] = measure();
+    assert.equal(failed, 1);
+    assert.match(out, /^✘ longest function.* 61 +≤ 60$/m);
+    assert.match(out, /^ {2}src\/index\.ts tall 61$/m);
+  });
+
   it('the longest function comes first, under the name that it is assigned to, with its closures', () => {
     const text = [
       'const outer = () => {',
