@@ -44,7 +44,7 @@ const { values, positionals } = parseArgs({
 });
 
 /** Milliseconds after which a run has failed. */
-const limit = values.loaded ? 60_000 : 20_000;
+const limit = 60_000;
 
 const isName = (wanted: string): boolean => scenarios.some(({ name }) => name === wanted);
 const isChosen = ({ name }: Scenario): boolean =>
