@@ -2,6 +2,7 @@ import type { SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { Verb } from './options.ts';
 import type { EditVerbs } from './verbs/edit.ts';
+import { warmUpEdit } from './warm-up.ts';
 
 /** Checks the arguments and options of a call, and adds the defaults and the signal of the client. */
 export type MergeOptions = <T extends SignalOptions>(
@@ -15,26 +16,32 @@ export function editCalls(connections: Connections, merged: MergeOptions): EditV
   return {
     edit: async (source, change, own = {}) => {
       const options = merged('edit', { source, change }, own);
+      await warmUpEdit(connections, source, options);
       return (await import('./edit.ts')).editImages(connections, source, change, options);
     },
     append: async (layers, own) => {
       const options = merged('append', { layers }, own);
+      await warmUpEdit(connections, options.base, options);
       return (await import('./append.ts')).appendLayers(connections, layers, options);
     },
     flatten: async (source, own = {}) => {
       const options = merged('flatten', { source }, own);
+      await warmUpEdit(connections, source, options);
       return (await import('./flatten.ts')).flattenImages(connections, source, options);
     },
     rebase: async (source, own = {}) => {
       const options = merged('rebase', { source }, own);
+      await warmUpEdit(connections, source, options);
       return (await import('./rebase.ts')).rebaseImages(connections, source, options);
     },
     convert: async (source, own) => {
       const options = merged('convert', { source }, own);
+      await warmUpEdit(connections, source, options);
       return (await import('./convert.ts')).convertImages(connections, source, options);
     },
     editManifest: async (source, change, own = {}) => {
       const options = merged('editManifest', { source, change }, own);
+      await warmUpEdit(connections, source, options);
       return (await import('./edit-manifest.ts')).editManifest(connections, source, change, options);
     },
     editIndex: async (source, change, own = {}) => {

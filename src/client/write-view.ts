@@ -71,6 +71,8 @@ export async function writeView(
     ...watched,
     mountFrom: ({ digest }) => sourceOfBlob(source.originOf(digest), connections.upload),
     tags: destination.tags,
+    // The place cannot have a root that was made just now, so nothing waits for its answer.
+    ...(isChanged && { patience: 0 }),
   };
   const { digest } = source.root;
   const isNew = ({ digest, size }: Descriptor): boolean =>
