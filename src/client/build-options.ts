@@ -27,7 +27,7 @@ export interface BuildOptions
   /**
    * Keeps manifests and configs of bases and of built images in this folder, so that a later build of an unchanged folder only
    * asks for the base and for the image before. Files go after 30 days.
-   * @defaultValue none
+   * @defaultValue none; the client remembers those of its own builds
    */
   readonly documentCache?: string | undefined;
   /**

@@ -12,7 +12,7 @@ import { baseName } from './base-name.ts';
 import type { BuildOptions, BuildResult, BuildResultLayer } from './build-options.ts';
 import { openParts } from './build-parts.ts';
 import type { Connections } from './connections.ts';
-import { createDocuments, type Documents, keepDocuments } from './documents.ts';
+import { createDocuments, type DocumentMemory, type Documents, keepDocuments } from './documents.ts';
 import { createKeptLayers } from './kept-layers.ts';
 import { formatPlace, type Place, toPlace } from './place.ts';
 import { isStandard } from './standard.ts';
@@ -37,7 +37,7 @@ export async function buildFolder(
   const basePlace = basePlaceOf(plan, directory, base);
   if (basePlace === undefined) refuseNoNode(plan);
   if (sbom !== undefined) refuseSbom(plan, places);
-  const documents = await openDocuments(documentCache);
+  const documents = await openDocuments(documentCache, connections.documents);
   return watching(options, async (watch) => {
     await using kept = createKeptLayers();
     const opener = { connections, watch, documents };
@@ -78,8 +78,8 @@ export async function buildFolder(
   });
 }
 
-async function openDocuments(folder: string | undefined): Promise<Documents> {
-  if (folder === undefined) return createDocuments();
+async function openDocuments(folder: string | undefined, memory: DocumentMemory): Promise<Documents> {
+  if (folder === undefined) return createDocuments(memory);
   return (await import('./document-cache.ts')).createDocumentCache(folder);
 }
 

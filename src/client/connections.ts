@@ -7,12 +7,17 @@ import { processResources, type Resources } from '../remote/resources.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Reference } from '../spec/reference.ts';
 import type { Intent, Repository } from '../store/contract.ts';
+import { Lru } from '../store/lru.ts';
 import type { Middleware } from '../wire/message.ts';
 import { targetOf } from '../wire/target-uri.ts';
 import type { ConnectionOptions } from './connection-options.ts';
+import type { DocumentMemory } from './documents.ts';
 import { lineOptions, openTransport } from './lines.ts';
 import { createRegistries, type Line } from './registries.ts';
 import type { StandardStreams } from './standard.ts';
+
+/** In bytes: those of some hundred images. */
+const documentLimit = 4 * 1024 * 1024;
 
 /** The name of a repository with its registry. */
 export type RepositoryName = RegistryName & Pick<Reference, 'repository'>;
@@ -27,6 +32,8 @@ export interface Connections extends AsyncDisposable {
   repository(reference: RepositoryName, intent: Intent, upload?: UploadOptions): Repository;
   /** Opens a registry as a whole: its catalog, or as the upstream of another place. */
   registry(name: RegistryName): RemoteRegistry;
+  /** The manifests and configs that builds have read and made, by their digests. */
+  readonly documents: DocumentMemory;
   /** The client's upload options. */
   readonly upload: UploadOptions;
   /**
@@ -88,6 +95,7 @@ export function createConnections(
     repository: (reference, intent, own) =>
       registries.of(reference).registry.repository(reference.repository, intent, own),
     registry: (name) => registries.of(name).registry,
+    documents: new Lru(documentLimit),
     upload,
     line: (name) => registries.of(name).line,
     warn,

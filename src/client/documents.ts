@@ -9,6 +9,7 @@ import { computableAlgorithm, type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isConfigType } from '../spec/media-type.ts';
 import type { Repository } from '../store/contract.ts';
+import type { Lru } from '../store/lru.ts';
 
 /** Keeps manifests and configs, which their digests identify. */
 export interface Documents {
@@ -23,12 +24,14 @@ export interface KeptDocument {
   readonly bytes: Uint8Array;
 }
 
-/** Keeps documents in memory. */
-export function createDocuments(): Documents {
-  const kept = new Map<Digest, KeptDocument>();
+/** The documents that a client remembers. */
+export type DocumentMemory = Lru<KeptDocument>;
+
+/** Keeps documents in memory, the most recently used ones. */
+export function createDocuments(memory: DocumentMemory): Documents {
   return {
-    find: async (digest) => kept.get(digest),
-    keep: async (digest, document) => void kept.set(digest, document),
+    find: async (digest) => memory.get(digest),
+    keep: async (digest, document) => memory.set(digest, document, document.bytes.byteLength),
   };
 }
 

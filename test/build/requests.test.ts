@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { type Client, createClient } from '../../src/client/client.ts';
 import { gantry } from '../cli/gantry.ts';
 import { findings } from '../edit/stage.ts';
 import { folder } from '../folder.ts';
@@ -14,7 +15,8 @@ describe('the requests of a build', () => {
     const options = { base: at.baseIndex, to: at.app, platforms: ['linux/amd64'] };
     const { descriptor } = await at.client.build(at.home, options);
     const sent = at.registry.requests.length;
-    const again = await at.client.build(at.home, options);
+    await using other = createClient({ keychain: async () => undefined });
+    const again = await other.build(at.home, options);
     assert.equal(again.descriptor.digest, descriptor.digest);
     assert.deepEqual(
       again.layers.map(({ isReused }) => isReused),
@@ -24,6 +26,23 @@ describe('the requests of a build', () => {
     assert.deepEqual(new Set(requests.map(({ method }) => method)), new Set(['GET']));
     // The index, the manifest and the config of the base; the manifest and the config of the image.
     assert.equal(requests.length, 5);
+  });
+
+  it('For two platforms, a client that has built before asks twice, and a new one without a cache asks for every document that the result depends on.', async (test) => {
+    const at = await buildStage(test);
+    await at.write(npmApp);
+    const options = { base: at.baseIndex, to: at.app, platforms: ['linux/amd64', 'linux/arm64'] };
+    const { descriptor } = await at.client.build(at.home, options);
+    const requestsOf = async (client: Client): Promise<readonly string[]> => {
+      const sent = at.registry.requests.length;
+      assert.equal((await client.build(at.home, options)).descriptor.digest, descriptor.digest);
+      return at.registry.requests.slice(sent).map(({ method, url }) => `${method} ${url.split('/')[3]}`);
+    };
+    assert.deepEqual((await requestsOf(at.client)).toSorted(), ['GET manifests', 'GET manifests']);
+    await using other = createClient({ keychain: async () => undefined });
+    const asked = await requestsOf(other);
+    // Of the base the index, two manifests and two configs; the index before, and one manifest and config for the layers.
+    assert.deepEqual(asked.toSorted(), [...Array(3).fill('GET blobs'), ...Array(5).fill('GET manifests')]);
   });
 
   it('With a document cache, a second build for any number of platforms asks twice: for the base, and for the image before.', async (test) => {
@@ -89,7 +108,8 @@ describe('the requests of a build', () => {
     assert.ok(index.body.kind === 'index');
     for (const { digest } of index.body.manifests)
       await at.registry.registry.repository('app', { actions: ['delete'] }).manifests.delete(digest);
-    const again = await at.client.build(at.home, { base: at.base, to: at.app });
+    await using other = createClient({ keychain: async () => undefined });
+    const again = await other.build(at.home, { base: at.base, to: at.app });
     assert.notEqual(again.descriptor.digest, descriptor.digest);
     assert.deepEqual(await findings(at, at.app), []);
   });
