@@ -57,15 +57,17 @@ function spdxPackage({ name, version, purl, license, download, hash }: BilledPac
   };
 }
 
-/** An id has only letters, digits, dots and hyphens. */
+/** An id has only letters, digits, dots and hyphens, and is there once. */
 function idsOf(packages: readonly BilledPackage[]): ReadonlyMap<string, string> {
-  const taken = new Map<string, number>();
+  const taken = new Set(['SPDXRef-DOCUMENT']);
   return new Map(
     packages.map(({ ref, name, version = '' }) => {
-      const plain = `SPDXRef-${`${name}-${version}`.replace(/[^A-Za-z0-9.]+/g, '-').replace(/^-|-$/g, '')}`;
-      const count = (taken.get(plain) ?? 0) + 1;
-      taken.set(plain, count);
-      return [ref, count === 1 ? plain : `${plain}-${count}`];
+      const words = `${name}-${version}`.replace(/[^A-Za-z0-9.]+/g, '-').replace(/^-|-$/g, '');
+      const plain = `SPDXRef-${words === '' ? 'package' : words}`;
+      let id = plain;
+      for (let count = 2; taken.has(id); count++) id = `${plain}-${count}`;
+      taken.add(id);
+      return [ref, id];
     }),
   );
 }
