@@ -8,6 +8,7 @@ import type { IndexChange } from '../image/edit/map-images.ts';
 import { type CompressionLevel, type LayerMaker, recompressor } from '../image/edit/recompress.ts';
 import { withRemadeLayers } from '../image/edit/remake.ts';
 import { layerRewriter } from '../image/edit/rewrite-layers.ts';
+import { stripThroughLinks } from '../image/edit/strip-links.ts';
 import type { StrippedPaths } from '../image/edit/strip-plan.ts';
 import type { Image } from '../image/image.ts';
 import type { Algorithm } from '../spec/digest.ts';
@@ -95,12 +96,14 @@ function filesRewriter(
   { layerOf, kept, bases, name, root }: Workshop,
 ): (image: Image, read: SignalOptions) => Promise<Image> {
   if (stripped === undefined && latest === undefined) return async (image) => image;
-  const rewrite = layerRewriter({ stripped, latest, form, layerOf });
+  const rewrite = layerRewriter({ latest, form, layerOf });
   return async (image, read) => {
     const isWhole = latest === undefined || isEveryLayer;
     const baseLayers = isWhole ? 0 : ((await baseLayersOf(image, { base, bases, name, root }, read)) ?? 0);
     const timed = latest === undefined ? image : withLatestTime(image, { latest, baseLayers });
-    // A layer is read once for the plan, and once more if something in it changes.
-    return withRemadeLayers(kept?.keep(timed) ?? timed, rewrite(baseLayers));
+    // A layer is read for its links, once for the plan, and once more if something in it changes.
+    const readable = kept?.keep(timed) ?? timed;
+    const paths = stripped === undefined ? undefined : await stripThroughLinks(readable, stripped, read);
+    return withRemadeLayers(readable, rewrite({ baseLayers, stripped: paths }));
   };
 }

@@ -6,12 +6,11 @@ import type { SignalOptions } from '../../store/contract.ts';
 import { type EntryChange, rewriteTar } from '../../tar/rewrite.ts';
 import { type CompressionLevel, type LayerMaker, noTar, storedCompression } from './recompress.ts';
 import { type NewLayer, type OldLayer, onceForAll, type RemakeLayer } from './remake.ts';
-import { createStripPlan, type StrippedPaths } from './strip-plan.ts';
+import type { LayerStrip } from './strip-links.ts';
+import { createStripPlan } from './strip-plan.ts';
 
 /** A change of the files in layers. */
 export interface LayerRewrite {
-  /** Paths to remove from every layer. */
-  readonly stripped?: StrippedPaths | undefined;
   /** Times of files after this one become this one. In whole seconds since 1970. */
   readonly latest?: number | undefined;
   /**
@@ -22,25 +21,40 @@ export interface LayerRewrite {
   readonly layerOf: LayerMaker;
 }
 
-/**
- * Returns the function that makes layers with changed files, for images with a number of layers from their base, which keep
- * their times. It reads a layer twice if something in it changes: first to find hard links and later times. A layer that may not
- * be distributed stays as it is, and one that gets empty goes away.
- */
-export function layerRewriter(rewrite: LayerRewrite): (baseLayers: number) => RemakeLayer {
-  const made = onceForAll<string, NewLayer>();
-  return (baseLayers) => async (old, read) => {
-    const { descriptor, at } = old;
-    if (!isDistributable(descriptor.mediaType)) return 'kept';
-    if (layerCompression(descriptor.mediaType) === undefined) throw noTar(old);
-    const latest = at < baseLayers ? undefined : rewrite.latest;
-    const work = (signal: AbortSignal): Promise<NewLayer> =>
-      rewritten(old, { ...rewrite, latest }, { signal });
-    return made.run(`${descriptor.digest} ${old.diffId} ${latest ?? ''}`, work, read);
-  };
+/** The changes of one image. */
+export interface ImageRewrite {
+  /** The number of layers from the base, which keep their times. */
+  readonly baseLayers: number;
+  /** The paths to remove from a layer, by its position. */
+  readonly stripped?: ((layer: number) => LayerStrip) | undefined;
 }
 
-async function rewritten(old: OldLayer, rewrite: LayerRewrite, read: SignalOptions): Promise<NewLayer> {
+/** The changes of one layer. */
+interface OwnRewrite extends LayerRewrite {
+  readonly stripped: LayerStrip | undefined;
+}
+
+/**
+ * Returns the function that makes layers with changed files, for each image. It reads a layer twice if something in it changes: first to find hard links and later times. A layer that may not
+ * be distributed stays as it is, and one that gets empty goes away.
+ */
+export function layerRewriter(rewrite: LayerRewrite): (image: ImageRewrite) => RemakeLayer {
+  const made = onceForAll<string, NewLayer>();
+  return ({ baseLayers, stripped: strippedOf }) =>
+    async (old, read) => {
+      const { descriptor, at } = old;
+      if (!isDistributable(descriptor.mediaType)) return 'kept';
+      if (layerCompression(descriptor.mediaType) === undefined) throw noTar(old);
+      const latest = at < baseLayers ? undefined : rewrite.latest;
+      const stripped = strippedOf?.(at);
+      const work = (signal: AbortSignal): Promise<NewLayer> =>
+        rewritten(old, { ...rewrite, latest, stripped }, { signal });
+      const key = `${descriptor.digest} ${old.diffId} ${latest ?? ''} ${stripped?.key ?? ''}`;
+      return made.run(key, work, read);
+    };
+}
+
+async function rewritten(old: OldLayer, rewrite: OwnRewrite, read: SignalOptions): Promise<NewLayer> {
   const { changes, total, isLate } = await plannedChanges(old, rewrite, read);
   const dropped = [...changes.values()].filter((change) => change === 'drop').length;
   if (changes.size === 0 && !isLate) return 'kept';
@@ -69,7 +83,7 @@ interface Planned {
 /** Reads a layer for the changes in it. */
 async function plannedChanges(
   old: OldLayer,
-  { stripped, latest }: LayerRewrite,
+  { stripped, latest }: OwnRewrite,
   read: SignalOptions,
 ): Promise<Planned> {
   const what = nameOf(old);

@@ -6,6 +6,8 @@ import { changeOf, pathOf, shown } from '../layer-changes.ts';
 
 /** Paths to remove from layers, with everything below them. */
 export interface StrippedPaths {
+  /** As the caller gave them, normalized. */
+  readonly paths: readonly string[];
   /** Whether a path is one of them or below one. */
   has(path: string): boolean;
   /** Notes that a layer has the path. */
@@ -26,6 +28,7 @@ export function strippedPaths(texts: readonly string[]): StrippedPaths {
   });
   const missing = new Set(paths);
   return {
+    paths,
     has: (path) => paths.some((one) => isIn(path, one)),
     found(path) {
       for (const one of missing) if (isIn(path, one)) missing.delete(one);
@@ -34,7 +37,8 @@ export function strippedPaths(texts: readonly string[]): StrippedPaths {
   };
 }
 
-function isIn(path: string, one: string): boolean {
+/** Whether a path is another one or below it. */
+export function isIn(path: string, one: string): boolean {
   return path === one || path.startsWith(`${one}/`);
 }
 

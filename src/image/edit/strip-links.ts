@@ -1,0 +1,95 @@
+import { isDistributable, layerCompression } from '../../spec/media-type.ts';
+import type { SignalOptions } from '../../store/contract.ts';
+import type { FileTree } from '../file-tree.ts';
+import { createFileSystem } from '../filesystem.ts';
+import type { Image } from '../image.ts';
+import type { LayerChanges } from '../layer-changes.ts';
+import { parentOf } from '../layer-names.ts';
+import { layersOf, readHeaders } from '../open-file-system.ts';
+import { isIn, type StrippedPaths } from './strip-plan.ts';
+
+/** The paths to remove from one layer. */
+export interface LayerStrip extends StrippedPaths {
+  /** Differs for layers of which other names go away. */
+  readonly key: string;
+}
+
+/**
+ * Finds the paths to remove from each layer of an image, through linked folders: `/lib/x` also removes `usr/lib/x` where `/lib` is a
+ * link to `usr/lib`, and the other way round. The links count as they are when the layer is applied. A link that is itself a path
+ * to remove leaves its target. Reads the headers of all layers.
+ */
+export async function stripThroughLinks(
+  image: Image,
+  stripped: StrippedPaths,
+  read: SignalOptions,
+): Promise<(layer: number) => LayerStrip> {
+  const fileSystem = createFileSystem();
+  const detours: ReadonlyMap<string, string>[] = [];
+  for (const named of await layersOf(image, read)) {
+    const { mediaType } = named.layer;
+    // Such a layer stays as it is, and its bytes may be nowhere at hand.
+    const isRead = isDistributable(mediaType) && layerCompression(mediaType) !== undefined;
+    const changes = isRead ? await readHeaders(named, read) : undefined;
+    // Entries that cannot be applied lead nowhere.
+    if (changes !== undefined) fileSystem.apply(changes);
+    detours.push(changes === undefined ? new Map() : detoursIn(changes, fileSystem.tree));
+  }
+  const meant = new Map(stripped.paths.map((path) => [path, realPath(fileSystem.tree, path)]));
+  return (layer) => stripOf(stripped, meant, detours[layer] ?? new Map());
+}
+
+function stripOf(
+  stripped: StrippedPaths,
+  meant: ReadonlyMap<string, string>,
+  detours: ReadonlyMap<string, string>,
+): LayerStrip {
+  const names = new Map(
+    [...detours].filter(([, path]) => [...meant.values()].some((real) => isIn(path, real))),
+  );
+  const matches = (path: string): readonly string[] =>
+    [...meant].filter(([, real]) => isIn(names.get(path) ?? path, real)).map(([asked]) => asked);
+  return {
+    ...stripped,
+    key: [...new Set([...meant.values(), ...names.keys()])].sort().join('\0'),
+    has: (path) => stripped.has(path) || matches(path).length > 0,
+    found(path) {
+      stripped.found(path);
+      for (const asked of matches(path)) stripped.found(asked);
+    },
+  };
+}
+
+/** Lists the names in a layer that lead through links, with the paths that they mean. */
+function detoursIn({ entries, removed, emptied }: LayerChanges, tree: FileTree): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  const parents = new Map<string, string>();
+  const note = (path: string): void => {
+    const parent = parentOf(path);
+    const real = parents.get(parent) ?? realFolder(tree, parent);
+    parents.set(parent, real);
+    if (real !== parent) found.set(path, joined(real, path));
+  };
+  for (const { path, target } of entries) {
+    note(path);
+    if (target !== undefined) note(target);
+  }
+  for (const path of [...removed, ...emptied]) note(path);
+  return found;
+}
+
+/** Returns a path with the links of its folders resolved, and not itself. */
+function realPath(tree: FileTree, path: string): string {
+  return joined(realFolder(tree, parentOf(path)), path);
+}
+
+function realFolder(tree: FileTree, path: string): string {
+  if (path === '.') return path;
+  const found = tree.resolve(path);
+  return typeof found === 'string' ? path : found.path;
+}
+
+function joined(folder: string, path: string): string {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return folder === '.' ? name : `${folder}/${name}`;
+}
