@@ -23,58 +23,86 @@ export interface EditorOptions {
 }
 
 /**
- * Lets the user edit texts: in the editor of $VISUAL or $EDITOR on a terminal. Otherwise stdin is the new content. Equal texts are
- * edited once.
+ * Lets the user edit texts while `use` runs: in the editor of $VISUAL or $EDITOR on a terminal. Otherwise stdin is the new content.
+ * Equal texts are edited once. If `use` fails, the texts from the editor stay on disk, and a remark names their files.
  */
-export function openEditor({ output, signal }: Context, { name, limit, isOwn }: EditorOptions): Edit {
-  const edited = new Map<string, Uint8Array>();
-  let stdin: Uint8Array | undefined;
-  const fromStdin: Edit = async (before) => {
-    const isOther = edited.size > 0 && !edited.has(keyOf(before));
-    if (isOwn && isOther)
+export async function withEditor<T>(
+  { output, signal }: Context,
+  { name, limit, isOwn }: EditorOptions,
+  use: (edit: Edit) => Promise<T>,
+): Promise<T> {
+  const tell = (text: string): void => output.note(text, 'error');
+  const drafts: Draft[] = [];
+  const read = process.stdin.isTTY
+    ? (before: Uint8Array) => inEditor(before, name, { drafts, tell })
+    : stdinText(isOwn, () => readStdinBytes(signal, limit));
+  const edited = new Map<string, Promise<Uint8Array>>();
+  const edit: Edit = (before) => {
+    const key = Buffer.from(before).toString('base64');
+    const known = edited.get(key) ?? read(before);
+    edited.set(key, known);
+    return known;
+  };
+  try {
+    const result = await use(edit);
+    for (const draft of drafts) draft.isKept = false;
+    return result;
+  } finally {
+    for (const { file, folder, isKept } of drafts) {
+      if (isKept) tell(`gantry: the edited text is kept in ${file}`);
+      else await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Returns the text of stdin as the new content. A text that fits one other only is refused for the next one. */
+function stdinText(isOwn: boolean, read: () => Promise<Uint8Array>): Edit {
+  let stdin: Promise<Uint8Array> | undefined;
+  return async () => {
+    if (isOwn && stdin !== undefined)
       throw new InputError(
         'INVALID_OPTION',
         'stdin holds one text, and the images of this index have different ones: choose one image with --platform',
       );
-    stdin ??= await readStdinBytes(signal, limit);
+    stdin ??= read();
     return stdin;
   };
-  const tell = (text: string): void => output.note(text, 'error');
-  return async (before) => {
-    const key = keyOf(before);
-    const known = edited.get(key);
-    if (known !== undefined) return known;
-    const after = await (process.stdin.isTTY ? inEditor(before, name, tell) : fromStdin(before));
-    edited.set(key, after);
-    return after;
-  };
 }
 
-function keyOf(text: Uint8Array): string {
-  return Buffer.from(text).toString('base64');
+/** A file that the editor has opened, in a folder that only the user can read. */
+interface Draft {
+  readonly folder: string;
+  readonly file: string;
+  /** Whether it has a text of the user that is nowhere else. */
+  isKept: boolean;
 }
 
-/** Lets the editor change a file of a folder that only the user can read. */
-async function inEditor(before: Uint8Array, name: string, tell: (text: string) => void): Promise<Uint8Array> {
+interface Editing {
+  readonly drafts: Draft[];
+  readonly tell: (text: string) => void;
+}
+
+async function inEditor(before: Uint8Array, name: string, { drafts, tell }: Editing): Promise<Uint8Array> {
   const folder = await onDisk(tmpdir(), () => mkdtemp(join(tmpdir(), 'gantry-edit-')));
-  try {
-    // A name in an image may be longer than a name on this disk.
-    const file = join(folder, basename(name).slice(-100));
-    await onDisk(file, () => writeFile(file, before, { mode: 0o600 }));
-    const editor = process.env['VISUAL'] || process.env['EDITOR'] || fallback;
-    const code = await runEditor(editor, file);
-    const after = await onDisk(file, () => readFile(file));
-    if (code === 0) return isSameText(before, after) ? before : after;
-    tell(`gantry: the editor "${editor}" failed, so nothing was changed: set EDITOR to another one`);
-    throw new Failed();
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  // A name in an image may be longer than a name on this disk.
+  const file = join(folder, basename(name).slice(-100));
+  const draft: Draft = { folder, file, isKept: false };
+  drafts.push(draft);
+  await onDisk(file, () => writeFile(file, before, { mode: 0o600 }));
+  const editor = process.env['VISUAL'] || process.env['EDITOR'] || fallback;
+  const code = await runEditor(editor, file);
+  const after = await onDisk(file, () => readFile(file));
+  draft.isKept = !isSameText(before, after);
+  if (code === 0) return draft.isKept ? after : before;
+  tell(`gantry: the editor "${editor}" failed, so nothing was changed: set EDITOR to another one`);
+  throw new Failed();
 }
 
 /** Editors end the last line when they save. */
 function isSameText(before: Uint8Array, after: Uint8Array): boolean {
-  return Buffer.concat([before, Buffer.from('\n')]).equals(after);
+  return [before, Buffer.concat([before, Buffer.from('\n')])].some(
+    (text) => Buffer.compare(text, after) === 0,
+  );
 }
 
 const fallback = process.platform === 'win32' ? 'notepad' : 'vi';

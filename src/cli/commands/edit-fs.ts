@@ -2,7 +2,7 @@ import { InputError } from '../../errors.ts';
 import { editFile, maxFile } from '../../image/edit/file-edit.ts';
 import type { Context } from '../context.ts';
 import { runEdit } from '../edited.ts';
-import { openEditor } from '../editor.ts';
+import { withEditor } from '../editor.ts';
 import { layerOptions } from '../layer-options.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
 
@@ -11,16 +11,17 @@ export async function editFileOf(context: Context, given: ParsedArgs): Promise<v
   const [source = ''] = given.arguments;
   const path = given.text('filename');
   if (path === undefined) throw new InputError('INVALID_OPTION', 'edit fs needs --filename (-f)');
-  const edit = openEditor(context, { name: path, limit: maxFile, isOwn: false });
   const { history } = layerOptions(given);
-  const change = async (before: Uint8Array | undefined): Promise<Uint8Array | undefined> => {
-    const after = await edit(before ?? new Uint8Array(0));
-    // An editor that was closed without a text makes no file.
-    const isNothing = before === undefined && after.byteLength === 0 && process.stdin.isTTY;
-    return isNothing ? undefined : after;
-  };
   const client = await context.client();
-  await runEdit(context, given, source, (options) =>
-    client.edit(source, (image) => editFile(image, path, change, { history }), options),
-  );
+  await withEditor(context, { name: path, limit: maxFile, isOwn: false }, async (edit) => {
+    const change = async (before: Uint8Array | undefined): Promise<Uint8Array | undefined> => {
+      const after = await edit(before ?? new Uint8Array(0));
+      // An editor that was closed without a text makes no file.
+      const isNothing = before === undefined && after.byteLength === 0 && process.stdin.isTTY;
+      return isNothing ? undefined : after;
+    };
+    await runEdit(context, given, source, (options) =>
+      client.edit(source, (image) => editFile(image, path, change, { history }), options),
+    );
+  });
 }
