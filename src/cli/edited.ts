@@ -24,11 +24,11 @@ export async function runEdit<T extends EditedImage>(
   source: string | undefined,
   run: (options: EditOptions & { readonly onEvent: CopyObserver }) => Promise<T>,
   facts: (edited: T) => object = () => ({}),
-): Promise<void> {
+): Promise<T> {
   const platforms = await context.platforms();
   const keepAttestations = given.flag('keep-attestations');
   const target = targetOf(given, source, 'docker-archive');
-  await runResult(
+  return runResult(
     context,
     given,
     target,
@@ -53,7 +53,7 @@ async function runResult<T extends EditedImage>(
   target: Target,
   run: (options: ResultOptions & { readonly onEvent: CopyObserver }) => Promise<T>,
   facts: (edited: T) => object = () => ({}),
-): Promise<void> {
+): Promise<T> {
   const options = {
     ...target,
     dryRun: given.flag('dry-run'),
@@ -66,13 +66,14 @@ async function runResult<T extends EditedImage>(
   // crane prints nothing for a file, which may be stdout.
   const lines = given.text('output') === undefined ? [reference] : [];
   await context.result({ reference, before: before?.digest, ...descriptor, ...facts(edited) }, ...lines);
+  return edited;
 }
 
 type Target = Pick<EditOptions, 'to' | 'replace'>;
 
 function targetOf(given: ParsedArgs, source: string | undefined, archive: ArchivePlace['kind']): Target {
   const [repo, output] = [given.text('repo'), given.text('output')];
-  const tag = given.text('tag') ?? given.text('new_tag');
+  const tag = given.text('tag') ?? given.text('new_tag') ?? given.text('rebased');
   if (repo !== undefined && tag !== undefined)
     throw new InputError('INVALID_OPTION', '--repo pushes by digest, so it excludes --tag');
   if (output !== undefined) {

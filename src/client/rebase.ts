@@ -1,5 +1,6 @@
 import { InputError } from '../errors.ts';
 import { baseAnnotations } from '../image/base-annotations.ts';
+import { createImage } from '../image/create.ts';
 import { rebase } from '../image/edit/rebase.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
@@ -7,7 +8,7 @@ import type { Annotations } from '../spec/descriptor.ts';
 import { given } from '../spec/options.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { baseName } from './base-name.ts';
-import { annotatedBases, type BasePlaces, type Bases, createBases } from './bases.ts';
+import { annotatedBases, type Bases, createBases } from './bases.ts';
 import type { Connections } from './connections.ts';
 import { changeView, type EditedImage, type EditOptions, editView } from './edit.ts';
 import { formatPlace, type Place, toPlace } from './place.ts';
@@ -15,7 +16,7 @@ import { formatPlace, type Place, toPlace } from './place.ts';
 /** Settings of `rebase`. */
 export interface RebaseOptions extends EditOptions {
   /**
-   * The base that the image was built on.
+   * The base that the image was built on; `scratch` for none, so that all of its layers come on top of the new base.
    * @defaultValue by the annotations `org.opencontainers.image.base.name` and `.digest` of the image
    */
   readonly oldBase?: string | Place | undefined;
@@ -33,7 +34,10 @@ export async function rebaseImages(
   { oldBase, newBase, ...options }: RebaseOptions = {},
 ): Promise<EditedImage> {
   const origin = toPlace(source);
-  const given = { from: toOptionalPlace(oldBase), to: toOptionalPlace(newBase) };
+  const given: GivenBases = {
+    from: oldBase === 'scratch' ? oldBase : toOptionalPlace(oldBase),
+    to: toOptionalPlace(newBase),
+  };
   await using bases = createBases(connections, options);
   return await editView(
     connections,
@@ -64,16 +68,23 @@ function toOptionalPlace(place: string | Place | undefined): Place | undefined {
 
 async function rebasedImage(
   image: Image,
-  { from, to }: BasePlaces,
+  { from, to }: RebasePlaces,
   bases: Bases,
   { name, signal }: SignalOptions & { readonly name: string },
 ): Promise<Image> {
   const { os, architecture, variant } = await image.config({ signal });
   const platform = given({ os, architecture, variant });
-  const [old, next] = [await bases.image(from, platform), await bases.image(to, platform)];
+  const old =
+    from === 'scratch' ? createImage({ config: platform, layers: [] }) : await bases.image(from, platform);
+  const next = await bases.image(to, platform);
   const { digest } = (await next.manifest({ signal })).descriptor;
   if ((await old.manifest({ signal })).descriptor.digest === digest) return image;
-  const rebased = rebase(image, { from: old, to: next, name, fromName: formatPlace(from) });
+  const rebased = rebase(image, {
+    from: old,
+    to: next,
+    name,
+    fromName: from === 'scratch' ? from : formatPlace(from),
+  });
   return rebased.withAnnotations(baseAnnotations(baseName(to), digest));
 }
 
@@ -88,11 +99,19 @@ async function indexBase(
   return body.kind === 'index' ? baseAnnotations(baseName(to), descriptor.digest) : {};
 }
 
-function basesOf(
-  image: Place,
-  annotations: Annotations | undefined,
-  given: { readonly from: Place | undefined; readonly to: Place | undefined },
-): BasePlaces {
+/** The bases that the options name. */
+interface GivenBases {
+  readonly from: Place | 'scratch' | undefined;
+  readonly to: Place | undefined;
+}
+
+/** The old and the new base. */
+interface RebasePlaces {
+  readonly from: Place | 'scratch';
+  readonly to: Place;
+}
+
+function basesOf(image: Place, annotations: Annotations | undefined, given: GivenBases): RebasePlaces {
   const said = annotatedBases(annotations);
   const [from, to] = [given.from ?? said.from, given.to ?? said.to];
   if (from !== undefined && to !== undefined) return { from, to };

@@ -214,4 +214,40 @@ describe('rebasing an image', () => {
     }));
     await failsWith(at.client.rebase(at.app, { oldBase: at.from, newBase: at.to }), 'MANIFEST_INVALID');
   });
+
+  // id: rebase-check
+  it('--check writes nothing, and ends with 1 until the image is on the newest base; --rebased is --tag.', async (test) => {
+    const at = await opened(test);
+    const { digest: old } = await at.client.getDescriptor(at.from);
+    const newest = `${at.host}/base:1`;
+    await at.client.copy(at.from, newest);
+    await at.client.edit(at.app, (image) => image.withAnnotations({ [name]: newest, [digest]: old }));
+    const before = (await at.client.getDescriptor(at.app)).digest;
+    const check = await gantry(['rebase', '--check', at.app]);
+    assert.deepEqual([check.code, check.stdout], [0, `${at.host}/app@${before}\n`], check.stderr);
+    await at.client.copy(at.to, newest);
+    const stale = await gantry(['rebase', '--check', '--json', at.app]);
+    assert.equal(stale.code, 1, stale.stderr);
+    const planned = JSON.parse(stale.stdout);
+    assert.equal(planned.isCurrent, false);
+    assert.equal((await at.client.getDescriptor(at.app)).digest, before);
+    const rebased = await gantry(['rebase', at.app, '--rebased', `${at.host}/app:new`]);
+    assert.equal(rebased.stdout, `${at.host}/app@${planned.digest}\n`, rebased.stderr);
+    assert.equal((await gantry(['rebase', '--check', `${at.host}/app:new`])).code, 0);
+  });
+
+  // id: rebase-scratch
+  it('With scratch as the old base, all layers of an image come on top of the new base, which its annotations name.', async (test) => {
+    const at = await opened(test);
+    const before = await manifestOf(at, at.app);
+    const base = await manifestOf(at, at.to);
+    await at.client.rebase(at.app, { oldBase: 'scratch', newBase: at.to });
+    const { layers, annotations } = await manifestOf(at, at.app);
+    assert.deepEqual(
+      layers.map((layer) => layer.digest),
+      [...base.layers, ...before.layers].map((layer) => layer.digest),
+    );
+    assert.equal(annotations?.[digest], (await at.client.getDescriptor(at.to)).digest);
+    assert.deepEqual(await findings(at, at.app), []);
+  });
 });
