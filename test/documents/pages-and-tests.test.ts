@@ -5,10 +5,17 @@ import { readText } from './pages.ts';
 import { idsIn, idsOfCell, namedTests } from './test-ids.ts';
 
 const tests = namedTests();
-const byComment = tests.filter(({ id, title }) => !title.startsWith(`${id}: `));
+const byComment = tests.filter(({ isInTitle }) => !isInTitle);
 
 /** The pages that name tests by an id in the last cell of their rows. */
-const pages = ['docs/quirks.md', 'docs/migrating.md', 'docs/editing.md', 'docs/building.md'];
+const pages = [
+  'docs/quirks.md',
+  'docs/crane.md',
+  'docs/migrating.md',
+  'docs/editing.md',
+  'docs/building.md',
+  'docs/comparison.md',
+];
 
 const named = pages.flatMap((page) =>
   readText(page)
@@ -56,10 +63,13 @@ describe('the ids of tests in documents', () => {
       '// id: quay-robot',
       '// Why.',
       "it('a robot', f);",
+      "'T54, row 1: a name upward': f,",
     ];
-    assert.deepEqual(idsIn('a.test.ts', text.join('\n')), [
-      { id: 'quay-robot', file: 'a.test.ts', title: "it('a robot', f);" },
-      { id: 'lost-put', file: 'a.test.ts', title: "lost-put: a lost answer ends well', f);" },
+    const file = 'a.test.ts';
+    assert.deepEqual(idsIn(file, text.join('\n')), [
+      { id: 'quay-robot', file, isInTitle: false, title: "it('a robot', f);" },
+      { id: 'lost-put', file, isInTitle: true, title: "lost-put: a lost answer ends well', f);" },
+      { id: 'T54', file, isInTitle: true, title: "T54, row 1: a name upward': f," },
     ]);
   });
 });
