@@ -30,7 +30,10 @@ function* memberDepartures(
   { required, optional = {} }: ObjectForm,
   at: string,
 ): Generator<string, undefined> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return yield `${at} is no object`;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    yield `${at} is no object`;
+    return;
+  }
   const members = new Map<string, unknown>(Object.entries(value));
   for (const name of Object.keys(required)) if (!members.has(name)) yield `${at} lacks ${name}`;
   for (const [name, member] of members) {
