@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { InputError } from '../errors.ts';
 import { onDisk } from '../files/files.ts';
 import type { Context } from './context.ts';
+import { chosenEditor, runEditor } from './editor-program.ts';
 import { Failed } from './exit.ts';
 import { readStdinBytes } from './stdin.ts';
 
@@ -36,12 +35,12 @@ export async function withEditor<T>(
   const read = process.stdin.isTTY
     ? (before: Uint8Array) => inEditor(before, name, { drafts, tell })
     : stdinText(isOwn, () => readStdinBytes(signal, limit));
-  const edited = new Map<string, Promise<Uint8Array>>();
-  const edit: Edit = (before) => {
+  const edited = new Map<string, Uint8Array>();
+  const edit: Edit = async (before) => {
     const key = Buffer.from(before).toString('base64');
-    const known = edited.get(key) ?? read(before);
-    edited.set(key, known);
-    return known;
+    const after = edited.get(key) ?? (await read(before));
+    edited.set(key, after);
+    return after;
   };
   try {
     const result = await use(edit);
@@ -57,14 +56,14 @@ export async function withEditor<T>(
 
 /** Returns the text of stdin as the new content. A text that fits one other only is refused for the next one. */
 function stdinText(isOwn: boolean, read: () => Promise<Uint8Array>): Edit {
-  let stdin: Promise<Uint8Array> | undefined;
+  let stdin: Uint8Array | undefined;
   return async () => {
     if (isOwn && stdin !== undefined)
       throw new InputError(
         'INVALID_OPTION',
         'stdin holds one text, and the images of this index have different ones: choose one image with --platform',
       );
-    stdin ??= read();
+    stdin ??= await read();
     return stdin;
   };
 }
@@ -89,7 +88,7 @@ async function inEditor(before: Uint8Array, name: string, { drafts, tell }: Edit
   const draft: Draft = { folder, file, isKept: false };
   drafts.push(draft);
   await onDisk(file, () => writeFile(file, before, { mode: 0o600 }));
-  const editor = process.env['VISUAL'] || process.env['EDITOR'] || fallback;
+  const editor = chosenEditor();
   const code = await runEditor(editor, file);
   const after = await onDisk(file, () => readFile(file));
   draft.isKept = !isSameText(before, after);
@@ -103,18 +102,4 @@ function isSameText(before: Uint8Array, after: Uint8Array): boolean {
   return [before, Buffer.concat([before, Buffer.from('\n')])].some(
     (text) => Buffer.compare(text, after) === 0,
   );
-}
-
-const fallback = process.platform === 'win32' ? 'notepad' : 'vi';
-
-/** Runs the editor through a shell, since its variable may hold options. Returns its exit code. */
-async function runEditor(editor: string, file: string): Promise<unknown> {
-  // Stdout may be caught by a script, and stderr is the terminal then.
-  const stdio = ['inherit', process.stdout.isTTY ? 'inherit' : 2, 'inherit'] as const;
-  const child =
-    process.platform === 'win32'
-      ? spawn(`${editor} "${file}"`, { shell: true, stdio: [...stdio] })
-      : spawn('/bin/sh', ['-c', `${editor} "$1"`, 'gantry', file], { stdio: [...stdio] });
-  const [code]: unknown[] = await once(child, 'close');
-  return code;
 }
