@@ -98,6 +98,18 @@ describe('the address of the docker daemon', () => {
     await failsWith(findEndpoint({ env: { ...env, DOCKER_CONTEXT: 'nowhere' }, system }), 'INVALID_OPTION');
   });
 
+  it('SkipTLSVerify in a context takes any certificate, with the own ones if there are any.', async (test) => {
+    const config = await folder(test);
+    const tls = await context(config, 'lab', { Host: 'tcp://lab', SkipTLSVerify: true });
+    const find = () => findEndpoint({ env: { DOCKER_CONFIG: config, DOCKER_CONTEXT: 'lab' }, system });
+    const { base, tls: bare } = await find();
+    assert.deepEqual([base, bare?.rejectUnauthorized, bare?.cert], ['https://lab:2376', false, undefined]);
+    await mkdir(tls, { recursive: true });
+    await writeFile(join(tls, 'cert.pem'), 'cert');
+    const { tls: own } = await find();
+    assert.deepEqual([own?.rejectUnauthorized, own?.cert], [false, 'cert']);
+  });
+
   it('A context that cannot be read is refused with the file.', async (test) => {
     const config = await folder(test);
     await context(config, 'broken', {});

@@ -17,10 +17,10 @@ import { atEnd } from '../../test/at-end.ts';
 import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent, sliceContent } from '../flow/content.ts';
-import { encodeBlock } from './header.ts';
+import { encodeBlock, patchedBlock } from './header.ts';
 import { encodePax } from './pax.ts';
 import { indexTar, readTar } from './read.ts';
-import { contentWithHoles } from './sparse.ts';
+import { contentWithHoles, withHoles } from './sparse.ts';
 import { tarEnd, tarPadding } from './write.ts';
 
 const encoder = new TextEncoder();
@@ -126,8 +126,28 @@ describe('a malformed map of a sparse file', () => {
         ['GNU.sparse.minor', '0'],
         ['GNU.sparse.realsize', '10'],
       ],
-      new Uint8Array(Buffer.concat([Buffer.alloc(512, map.padEnd(512, '\0')), text])),
+      new Uint8Array(Buffer.concat([Buffer.from(map), tarPadding(map.length || 512), text])),
     );
+  /** A file in GNU's own format: one piece of three bytes, and blocks that go on with the map. */
+  const gnu = (...blocks: readonly Uint8Array[]): Uint8Array => {
+    const header = encodeBlock({ name: 'a', mode: 0o644, mtime: 0, linkname: '', typeflag: 'S', size: 3 });
+    for (const [at, number] of [
+      [386, 0],
+      [398, 3],
+      [483, 10],
+    ] as const)
+      header.set(encoder.encode(number.toString(8).padStart(11, '0')), at);
+    header[482] = blocks.length === 0 ? 0 : 1;
+    const end = [text, tarPadding(3), tarEnd];
+    return new Uint8Array(Buffer.concat([patchedBlock(header, {}), ...blocks, ...end]));
+  };
+  const more = new Uint8Array(512).fill(1, 504, 505);
+
+  it('the map of a sparse file may go on in further blocks', async () => {
+    const tar = gnu(more, new Uint8Array(512));
+    assert.deepEqual((await readAll(tar)).get('a'), new Uint8Array([...text, ...new Uint8Array(7)]));
+  });
+
   for (const [sentence, code, tar] of [
     ['with overlapping pieces', 'MANIFEST_INVALID', old('0,2,1,1')],
     ['with pieces outside the file', 'MANIFEST_INVALID', old('8,3')],
@@ -139,6 +159,11 @@ describe('a malformed map of a sparse file', () => {
     ['that ends before its count', 'MANIFEST_INVALID', newest('2\n0\n3\n')],
     ['that has no count', 'MANIFEST_INVALID', newest('')],
     ['that is missing from its header', 'MANIFEST_INVALID', sparse([['path', 'a']], text, 'S')],
+    ['that is cut off between its blocks', 'MANIFEST_INVALID', gnu(more).subarray(0, 900)],
+    ['whose blocks have no end', 'TOO_LARGE', gnu(...Array.from({ length: 2100 }, () => more))],
+    ['with a number that is none', 'MANIFEST_INVALID', gnu(new Uint8Array(512).fill(0x78, 0, 12))],
+    ['with more numbers than a mebibyte', 'TOO_LARGE', newest(`9999999\n${'0\n'.repeat(600_000)}`)],
+    ['with a line that is no number', 'MANIFEST_INVALID', newest('1'.repeat(1_200_000))],
     ['of a file that is nearly all holes', 'TOO_LARGE', old('0,3', String(2 ** 40))],
   ] as const) {
     it(`the map of a sparse file ${sentence} is refused`, async () => {
@@ -155,5 +180,16 @@ describe('a malformed map of a sparse file', () => {
       new Uint8Array(0),
     );
     assert.deepEqual((await readAll(tar)).get('a'), new Uint8Array(100_000));
+    for (const map of [[], [['GNU.sparse.map', '']] as const]) {
+      const empty = sparse([['GNU.sparse.major', '0'], ['GNU.sparse.size', '9'], ...map], new Uint8Array(0));
+      assert.deepEqual((await readAll(empty)).get('a'), new Uint8Array(9));
+    }
+  });
+
+  it('bytes that end before the map does are no file', async () => {
+    const map = { size: 10, pieces: [{ at: 0, length: 4 }] };
+    await assert.rejects(collect(withHoles(bytesContent(text).open(), map, 'a'), { limit: 10, what: 'a' }), {
+      code: 'MANIFEST_INVALID',
+    });
   });
 });

@@ -19,6 +19,8 @@ export interface SparseMap {
 
 /** In bytes. A longer map is an attack on memory. */
 const maxMap = 1024 * 1024;
+/** Digits of a number in a map. */
+const maxDigits = 16;
 /** Bytes of zeros that any file may expand to; beyond that, the largest number of bytes for each byte in the tar. */
 const freeZeros = 2 ** 30;
 const maxRatio = 200;
@@ -82,6 +84,8 @@ async function readBodyMap(cursor: Cursor, where: string): Promise<readonly Piec
   for (let read = 0; ; read += blockSize) {
     const [first] = numbers;
     if (first !== undefined && numbers.length > count(first, where) * 2) break;
+    // A line without an end would be copied and searched again with every block.
+    if (rest.length > maxDigits) throw malformed(where);
     if (read > maxMap) throw tooLong(where);
     const block = await cursor.take(blockSize);
     if (block.byteLength < blockSize) throw malformed(where);
@@ -209,7 +213,12 @@ function field(block: Uint8Array, at: number, where: string): number {
 }
 
 function count(text: string | undefined, where: string): number {
-  if (text === undefined || !/^[0-9]{1,16}$/.test(text) || !Number.isSafeInteger(Number(text)))
+  if (
+    text === undefined ||
+    text.length > maxDigits ||
+    !/^[0-9]+$/.test(text) ||
+    !Number.isSafeInteger(Number(text))
+  )
     throw malformed(where);
   return Number(text);
 }

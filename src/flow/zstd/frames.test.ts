@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { noZstd, zstdBomb, zstdFrameOf, zstdOf, zstdSkippable } from '../../../test/zstd.ts';
@@ -149,7 +150,68 @@ describe('zstdDecompressed', () => {
     }
   });
 
+  // Compressors write the forms below rarely or never, so these blocks are made by hand.
+  for (const [name, block, content] of [
+    ['one byte of literals, repeated 20 times', [(20 << 3) | 1, 7, 0], new Uint8Array(20).fill(7)],
+    ['one byte, repeated 3000 times', [0x85, 0xbb, 7, 0], new Uint8Array(3000).fill(7)],
+    ['one byte, repeated 100000 times', [0x0d, 0x6a, 0x18, 7, 0], new Uint8Array(100_000).fill(7)],
+    // 98 weights of four bits, the last two of them 1: a code of one bit for a and for b.
+    [
+      'codes whose weights are stored as they are',
+      [0x42, 0xc0, 0x0c, 225, ...new Array(48).fill(0), 0x01, 0b1_0110, 0],
+      Buffer.from('abba'),
+    ],
+  ] as const) {
+    it(`a block of ${name} unpacks`, async () => {
+      const bytes = Uint8Array.from(block);
+      assert.deepEqual(
+        await unpacked(zstdFrameOf([{ type: 2, size: bytes.byteLength, bytes }])),
+        Buffer.from(content),
+      );
+    });
+  }
+
+  it('a block may have more than 32,512 sequences', async () => {
+    const start = Buffer.from('abcdefgh');
+    // All codes are 0: no literals, three bytes, and the distance before the last one, which is 4 and 1 in turn.
+    const block = Uint8Array.of(0, 255, 1, 0, 0b01_01_01_00, 0, 0, 0, 1);
+    const whole = Buffer.alloc(8 + 3 * 32_513);
+    start.copy(whole);
+    for (let at = 8, turn = 0; at < whole.byteLength; turn++)
+      for (const stop = at + 3; at < stop; at++) whole[at] = whole[at - (turn % 2 === 0 ? 4 : 1)] ?? 0;
+    const frame = zstdFrameOf([raw(start), { type: 2, size: block.byteLength, bytes: block }], 0x80);
+    assert.ok((await unpacked(frame)).equals(whole));
+  });
+
+  it('a match may be 48 MiB before', async () => {
+    const [start, distance] = [noise(34), 48 * 2 ** 20];
+    const holes = { type: 1, size: 128 * 1024, bytes: Uint8Array.of(0) } as const;
+    const blocks = Array.from({ length: 383 }, () => holes);
+    const rest = { ...holes, size: 128 * 1024 - 34 };
+    // One sequence without literals: a match of 34 bytes, its distance in 25 further bits, and the marker above them.
+    const block = Buffer.from([0, 1, 0b01_01_01_00, 0, 25, 31, 0, 0, 0, 0]);
+    block.writeUInt32LE(distance + 3, 6);
+    const frame = zstdFrameOf([raw(start), ...blocks, rest, { type: 2, size: 10, bytes: block }], 0x88);
+    const hash = createHash('sha256').update(start);
+    hash.update(new Uint8Array(distance - 34)).update(start);
+    const found = createHash('sha256');
+    for await (const chunk of zstdDecompressed(pieces(frame, 4096))) found.update(chunk);
+    assert.equal(found.digest('hex'), hash.digest('hex'));
+  });
+
   for (const [name, bytes] of [
+    [
+      'bytes behind the literals of a block without sequences',
+      zstdFrameOf([{ type: 2, size: 3, bytes: Uint8Array.of(0, 0, 0) }]),
+    ],
+    [
+      'literals that repeat a byte that is missing',
+      zstdFrameOf([{ type: 2, size: 1, bytes: Uint8Array.of((20 << 3) | 1) }]),
+    ],
+    [
+      'literals with the codes of a block before, and none before',
+      zstdFrameOf([{ type: 2, size: 5, bytes: Uint8Array.of(0x43, 0x40, 0, 1, 0) }]),
+    ],
     ['a frame that needs a window of 2 GiB', zstdFrameOf([raw(text)], 0xa8)],
     ['a frame that needs a dictionary', Buffer.from('28b52ffd215005000001000061', 'hex')],
     ['a frame with a reserved bit', Buffer.from('28b52ffd0850010000', 'hex')],
@@ -186,7 +248,8 @@ async function readFrames(bytes: Uint8Array): Promise<void> {
 
 describe('zstdFrames', () => {
   it('each frame comes whole, and skippable ones are left out', async () => {
-    const all = Buffer.concat([zstdSkippable(5), frame, frame, zstdSkippable(1)]);
+    const repeated = zstdFrameOf([raw(text), { type: 1, size: 70_000, bytes: Uint8Array.of(7) }]);
+    const all = Buffer.concat([zstdSkippable(5), frame, repeated, frame, zstdSkippable(1)]);
     for (const step of [1, 1000]) {
       const found: Buffer[] = [];
       for await (const one of zstdFrames(pieces(all, step))) {
@@ -194,7 +257,7 @@ describe('zstdFrames', () => {
         for await (const chunk of one) chunks.push(Uint8Array.from(chunk));
         found.push(Buffer.concat(chunks));
       }
-      assert.deepEqual(found, [frame, frame]);
+      assert.deepEqual(found, [frame, Buffer.from(repeated), frame]);
     }
   });
 
