@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { folder } from '../../test/folder.ts';
 import { isGantryError } from '../errors.ts';
-import { openRegularFile } from './disk.ts';
+import { bytesOf, listedNames, openRegularFile, pathsBelow } from './disk.ts';
 import { layerTar } from './layer-tar.ts';
 
 async function readLayer(root: string): Promise<void> {
@@ -34,11 +34,39 @@ describe('opening a file of a build', () => {
     await assert.rejects(readLayer(root), (error) => isGantryError(error, 'SIZE_INVALID'));
   });
 
-  it('A file that is gone meanwhile has changed.', async (test) => {
+  it('A file or a folder that is gone meanwhile has changed, and so has a folder with a file in its place.', async (test) => {
     const root = await folder(test);
+    for (const list of [() => listedNames(root, 'a'), () => listedNames(root, 'b')]) {
+      writeFileSync(join(root, 'b'), '');
+      assert.throws(list, (error) => isGantryError(error, 'SIZE_INVALID'));
+    }
     assert.throws(
       () => openRegularFile(root, 'a'),
       (error) => isGantryError(error, 'SIZE_INVALID'),
     );
   });
+});
+
+it('A file above its limit is refused with both sizes, and something that is no file counts as absent.', async (test) => {
+  const root = await folder(test);
+  writeFileSync(join(root, 'a'), '12345');
+  assert.equal(bytesOf(root, 'a', 5)?.byteLength, 5);
+  assert.throws(() => bytesOf(root, 'a', 4), { code: 'TOO_LARGE', expected: 4, actual: 5 });
+  symlinkSync('a', join(root, 'link'));
+  assert.deepEqual(
+    [bytesOf(root, 'link', 9), bytesOf(root, '', 9), bytesOf(root, 'b', 9)],
+    [undefined, undefined, undefined],
+  );
+});
+
+it('Of the paths that a build leaves out, only those below its folder count.', async (test) => {
+  const root = await folder(test);
+  const paths = [
+    join(root, 'a', 'b'),
+    join(root, '..', 'other'),
+    `${root}-2`,
+    root,
+    join(root, 'c', '..', 'd'),
+  ];
+  assert.deepEqual([...pathsBelow(root, paths)], ['a/b', 'd']);
 });

@@ -37,7 +37,51 @@ describe('the header of a compiled file', () => {
     assert.deepEqual(both, { form: 'Mach-O', os: 'darwin', architectures: ['amd64', 'arm64'] });
   });
 
+  it('an ELF file names its system and the order of its bytes, which tell ppc64 from ppc64le', () => {
+    const little = elf({ machine: 21 });
+    assert.deepEqual(readObjectFile(reader(little))?.architectures, ['ppc64le']);
+    const big = Buffer.from(little);
+    big[5] = 2;
+    big.writeUInt16BE(21, 18);
+    assert.deepEqual(readObjectFile(reader(big))?.architectures, ['ppc64']);
+    const bsd = elf({ machine: 62 });
+    bsd[7] = 9;
+    assert.equal(readObjectFile(reader(bsd))?.os, 'freebsd');
+  });
+
+  it('a file of macOS may have 32 bits or the other order of bytes, and a CPU without a name', () => {
+    for (const [magic, isLittle] of [
+      [0xfeedface, false],
+      [0xfeedfacf, false],
+      [0xcefaedfe, true],
+      [0xcffaedfe, true],
+    ] as const) {
+      const file = Buffer.alloc(64);
+      file.writeUInt32BE(magic, 0);
+      if (isLittle) file.writeUInt32LE(7, 4);
+      else file.writeUInt32BE(7, 4);
+      assert.deepEqual(readObjectFile(reader(file))?.architectures, ['386'], magic.toString(16));
+    }
+    assert.deepEqual(readObjectFile(reader(machO(18)))?.architectures, ['CPU 18']);
+  });
+
+  it('a universal file with long entries names all of its CPUs', () => {
+    const file = Buffer.alloc(8 + 2 * 32);
+    file.writeUInt32BE(0xcafebabf, 0);
+    file.writeUInt32BE(2, 4);
+    file.writeUInt32BE(0x01000007, 8);
+    file.writeUInt32BE(0x0100000c, 40);
+    assert.deepEqual(readObjectFile(reader(file))?.architectures, ['amd64', 'arm64']);
+  });
+
   it('a file of Windows names its machine', () => {
+    assert.deepEqual(readObjectFile(reader(pe(0x01c4)))?.architectures, ['machine 452']);
+    // A program of DOS begins alike, and has no such header, or ends before it.
+    const dos = pe(0x8664);
+    dos.write('LE', 64);
+    assert.equal(readObjectFile(reader(dos)), undefined);
+    for (const length of [40, 66])
+      assert.equal(readObjectFile(reader(pe(0x8664).subarray(0, length))), undefined);
     assert.deepEqual(readObjectFile(reader(pe(0x8664))), {
       form: 'PE',
       os: 'windows',

@@ -1,7 +1,7 @@
 import { dirname, relative, resolve, sep } from 'node:path';
-import { ContentError } from '../../errors.ts';
 import { bytesOf, joinedPath, listedNames, shownPath, statsOf } from '../disk.ts';
 import { pathMatcher } from '../ignore.ts';
+import { parseYaml } from '../yaml.ts';
 import { readPackageJson } from './package-json.ts';
 
 /** The place of an application in its workspace. */
@@ -37,11 +37,7 @@ const limit = 1024 * 1024;
 async function patternsIn(folder: string): Promise<readonly string[] | undefined> {
   const bytes = bytesOf(folder, 'pnpm-workspace.yaml', limit);
   if (bytes === undefined) return readPackageJson(folder, '')?.workspaces;
-  const { parseDocument } = await import('yaml');
-  const document = parseDocument(new TextDecoder().decode(bytes), { logLevel: 'silent' });
-  if (document.errors.length > 0)
-    throw new ContentError('MANIFEST_INVALID', `${shownPath(folder, 'pnpm-workspace.yaml')} is not YAML`);
-  const value: unknown = document.toJS();
+  const value = await parseYaml(new TextDecoder().decode(bytes), shownPath(folder, 'pnpm-workspace.yaml'));
   const packages: unknown =
     typeof value === 'object' && value !== null ? Reflect.get(value, 'packages') : undefined;
   // pnpm 10 also keeps settings in this file, for a folder without workspace packages.

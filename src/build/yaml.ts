@@ -1,0 +1,16 @@
+import { ContentError } from '../errors.ts';
+
+/**
+ * Parses a file of pnpm. `what` names it in the message.
+ * @throws MANIFEST_INVALID when it is not YAML, or has an alias of nothing, or so many of them that they would fill the memory
+ */
+export async function parseYaml(text: string, what: string): Promise<unknown> {
+  const { parse } = await import('yaml');
+  try {
+    // At this level the parser prints no warning, and throws each error.
+    const value: unknown = parse(text, { logLevel: 'error' });
+    return value;
+  } catch (cause) {
+    throw new ContentError('MANIFEST_INVALID', `${what} is not YAML`, { cause });
+  }
+}
