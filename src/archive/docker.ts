@@ -24,13 +24,16 @@ export function parseManifestJson({ path }: Tarball, bytes: Uint8Array): readonl
 
 /** Some tools list an image once for each of its names. */
 function oncePerImage(images: readonly SavedImage[]): readonly SavedImage[] {
-  const distinct = new Map<string, SavedImage>();
+  const names = new Map<string, string[]>();
+  const distinct: SavedImage[] = [];
   for (const image of images) {
     const key = JSON.stringify([image.Config, image.Layers]);
-    const known = distinct.get(key)?.RepoTags ?? [];
-    distinct.set(key, { ...image, RepoTags: [...known, ...image.RepoTags] });
+    const known = names.get(key) ?? [];
+    if (!names.has(key)) distinct.push({ ...image, RepoTags: known });
+    names.set(key, known);
+    for (const name of image.RepoTags) known.push(name);
   }
-  return [...distinct.values()];
+  return distinct;
 }
 
 function readSavedImage(field: Field): SavedImage {

@@ -6,7 +6,7 @@ import { parseIndexJson } from '../json/manifest.ts';
 import { imageNameAnnotation, refNameAnnotation } from '../spec/annotation.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
-import { type ImageManifest, type Manifest, manifestsOf } from '../spec/manifest.ts';
+import type { ImageManifest, Manifest } from '../spec/manifest.ts';
 import { isManifestType } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
@@ -15,8 +15,9 @@ import { blobMember } from './blob-member.ts';
 import type { ArchiveContents, ArchiveEntry } from './contents.ts';
 import type { DockerImage } from './docker.ts';
 import { inArchive } from './failure.ts';
-import { distinctNames, sameName } from './names.ts';
+import { distinctNames } from './names.ts';
 import type { Recompressor } from './recompress.ts';
+import { configPlaces, type SharedConfigs, sharedConfigs } from './shared-configs.ts';
 import { createSynthesizer, type Synthesizer } from './synthesis.ts';
 import { checkedContent, type Tarball } from './tarball.ts';
 import { demandImage, demandPart, readTree, type Trees } from './tree.ts';
@@ -29,9 +30,8 @@ export interface Beside {
 
 interface Layout extends Beside {
   readonly tarball: Tarball;
-  /** The entries of index.json. */
-  readonly listed: readonly Descriptor[];
   readonly trees: Trees;
+  readonly shared: SharedConfigs;
   readonly synthesizer: Synthesizer;
   /** The first contradiction in each image that was examined. */
   readonly problems: SingleFlight<Digest, string | undefined>;
@@ -53,25 +53,18 @@ export async function readOci(
   const index = inArchive(tarball.path, () => parseIndexJson(indexJson));
   const trees: Trees = { manifests: new Map(), failures: new Map() };
   const synthesizer = createSynthesizer();
-  const layout: Layout = {
-    ...beside,
-    tarball,
-    listed: index.manifests,
-    trees,
-    synthesizer,
-    problems: createSingleFlight({ keep: true }),
-  };
   for (const root of index.manifests) await readTree(tarball, root, trees);
+  const shared = sharedConfigs({ tarball, trees, listed: index.manifests, saved: beside.saved });
+  const problems: Layout['problems'] = createSingleFlight({ keep: true });
+  const layout: Layout = { ...beside, tarball, trees, shared, synthesizer, problems };
   const roots = index.manifests.flatMap((root) => {
     const found = trees.manifests.get(root.digest);
     // The document decides if the descriptor has another type or none.
     if (found !== undefined) return rootOf(layout, { ...root, mediaType: found.descriptor.mediaType });
     return isManifestType(root.mediaType) ? rootOf(layout, root) : [];
   });
-  const configs = [...trees.manifests.values()].map((manifest) => configPlace(tarball, manifest));
-  const unlisted = beside.saved.filter((image) => !configs.includes(savedPlace(tarball, image)));
   return {
-    roots: [...roots, ...unlisted.map((image) => synthesizer.root(image))],
+    roots: [...roots, ...shared.unlisted.map((image) => synthesizer.root(image))],
     manifests: () => [...trees.manifests.values(), ...synthesizer.manifests.values()],
     manifest: (digest) => trees.manifests.get(digest) ?? synthesizer.manifests.get(digest),
     blob(digest) {
@@ -165,46 +158,10 @@ function problemIn({ tarball, problems }: Layout, described: Described): Promise
   return problems.run(described.digest, () => contradictionIn(tarball, described));
 }
 
-function describedTwice({ tarball, saved }: Layout, digest: Digest, image: ImageManifest): Described {
+function describedTwice({ tarball, shared }: Layout, digest: Digest, image: ImageManifest): Described {
   const place = tarball.find(blobMember(image.config.digest))?.offset;
-  const twins = saved.filter((other) => place !== undefined && savedPlace(tarball, other) === place);
+  const twins = place === undefined ? [] : shared.saved([place]);
   return { digest, image, saved: twins.map((twin) => twin.saved) };
-}
-
-/**
- * Returns the position of the config in the file. It connects both descriptions, because manifest.json names
- * no manifests.
- */
-function savedPlace(tarball: Tarball, { saved }: DockerImage): number | undefined {
-  return tarball.find(saved.Config)?.offset;
-}
-
-function configPlace(tarball: Tarball, { body }: Manifest): number | undefined {
-  return body.kind === 'image' ? tarball.find(blobMember(body.config.digest))?.offset : undefined;
-}
-
-/** Returns the other roots of index.json with one of these configs: an image and its conversion to other types share it. */
-function rootsBeside(
-  { tarball, trees, listed }: Layout,
-  digest: Digest,
-  places: readonly number[],
-): readonly Descriptor[] {
-  return listed.filter((root) => {
-    const manifest = root.digest === digest ? undefined : trees.manifests.get(root.digest);
-    const theirs = manifest === undefined ? [] : configPlaces(tarball, trees, manifest);
-    return theirs.some((place) => places.includes(place));
-  });
-}
-
-function isNamed({ annotations = {} }: Descriptor, name: string): boolean {
-  const full = annotations[imageNameAnnotation];
-  return full !== undefined && sameName(name, full);
-}
-
-/** Returns the positions of the configs of an image, or of all images of an index. */
-function configPlaces(tarball: Tarball, trees: Trees, manifest: Manifest): readonly number[] {
-  const children = manifestsOf(manifest.body).flatMap(({ digest }) => trees.manifests.get(digest) ?? []);
-  return [manifest, ...children].flatMap((image) => configPlace(tarball, image) ?? []);
 }
 
 /**
@@ -213,7 +170,7 @@ function configPlaces(tarball: Tarball, trees: Trees, manifest: Manifest): reado
  * of manifest.json to another root with the same config if only index.json distinguishes them.
  */
 function namesOf(layout: Layout, root: Descriptor): readonly string[] {
-  const { tarball, trees, saved, listed } = layout;
+  const { tarball, trees, shared } = layout;
   const { annotations = {} } = root;
   const full = annotations[imageNameAnnotation];
   const ref = annotations[refNameAnnotation];
@@ -222,11 +179,8 @@ function namesOf(layout: Layout, root: Descriptor): readonly string[] {
   const manifest = trees.manifests.get(root.digest);
   if (manifest === undefined) return annotated;
   const places = configPlaces(tarball, trees, manifest);
-  const own = listed.filter(({ digest }) => digest === root.digest);
-  const others = rootsBeside(layout, root.digest, places);
-  const isMine = (name: string): boolean =>
-    !others.some((other) => isNamed(other, name)) || own.some((entry) => isNamed(entry, name));
-  const twins = saved.filter((image) => places.includes(savedPlace(tarball, image) ?? -1));
+  const isMine = (name: string): boolean => !shared.isNameOfOther(name, root.digest, places);
+  const twins = shared.saved(places);
   return distinctNames([...twins.flatMap(({ names }) => names.filter(isMine)), ...annotated]);
 }
 

@@ -63,7 +63,9 @@ function readRepositories({ path }: Tarball, bytes: Uint8Array): ReadonlyMap<str
   for (const repository of Object.keys(repositories.value)) {
     const tags = readStringMap(member(repositories, repository));
     for (const [tag, id] of Object.entries(tags)) {
-      names.set(id, [...(names.get(id) ?? []), `${repository}:${tag}`]);
+      const known = names.get(id);
+      if (known === undefined) names.set(id, [`${repository}:${tag}`]);
+      else known.push(`${repository}:${tag}`);
     }
   }
   if (names.size === 0) throw new ContentError('MANIFEST_INVALID', `${what} names no images`);

@@ -30,7 +30,11 @@ export function listing(tree: FileTree): FileListing {
   for (const [path, node] of tree.nodes()) {
     const { inode } = node;
     if (isDirectory(node)) first.push(entryOf(path, node));
-    else if (inode !== undefined) names.set(inode, [...(names.get(inode) ?? []), path]);
+    else if (inode !== undefined) {
+      const known = names.get(inode);
+      if (known === undefined) names.set(inode, [path]);
+      else known.push(path);
+    }
   }
   const ordered = [...names].sort(([a], [b]) => a.layer - b.layer || a.position - b.position);
   return { first, files: ordered.map(([inode, paths]) => [inode, namesOfFile(inode, paths)]) };

@@ -96,9 +96,8 @@ export class FileTree {
     let at: FileNode = this.root;
     let links = 0;
     /** The parts still to walk, the next one last. */
-    const todo = path.split('/').toReversed();
+    const todo = partsOf(path).toReversed();
     for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
-      if (part === '' || part === '.') continue;
       if (!isDirectory(at)) return 'not a directory';
       if (part === '..') {
         at = above.pop() ?? this.root;
@@ -111,7 +110,7 @@ export class FileTree {
         child = makeDirectory();
         this.set(at, part, child);
       }
-      const link = isLast(todo) && !follow ? undefined : linkOf(child);
+      const link = todo.length === 0 && !follow ? undefined : linkOf(child);
       if (link === undefined) {
         above.push(at);
         names.push(part);
@@ -124,7 +123,7 @@ export class FileTree {
         names.length = 0;
         at = this.root;
       }
-      for (const step of link.split('/').toReversed()) todo.push(step);
+      for (const step of partsOf(link).toReversed()) todo.push(step);
     }
     return { node: at, path: names.join('/') || '.' };
   }
@@ -143,8 +142,8 @@ function linkOf({ inode }: FileNode): string | undefined {
   return inode?.header.type === 'symlink' ? (inode.header.linkname ?? '') : undefined;
 }
 
-function isLast(todo: readonly string[]): boolean {
-  return todo.every((part) => part === '' || part === '.');
+function partsOf(path: string): string[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.');
 }
 
 function sorted({ children }: DirectoryNode, prefix: string): (readonly [string, FileNode])[] {

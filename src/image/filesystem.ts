@@ -130,9 +130,10 @@ function applyLayer(tree: FileTree, layer: number, changes: LayerChanges): reado
     if (typeof found !== 'string') below.set(target, found);
   }
   removeBelow(tree, changes);
+  const linked = linkedFiles(own, links, below);
   for (const [at, entry] of changes.entries.entries()) {
     const { target } = entry;
-    const inode = target === undefined ? inodes[at] : linked(target, own, links, below);
+    const inode = target === undefined ? inodes[at] : linked(target);
     const fault = inode === undefined ? missingTarget(entry) : put(tree, entry, inode);
     if (fault !== undefined) faults.push(fault);
   }
@@ -151,20 +152,24 @@ function removeBelow(tree: FileTree, { emptied, removed }: LayerChanges): void {
   }
 }
 
-/** Returns the file that a hard link names, through other links of the layer. */
-function linked(
-  target: string,
+/** Finds the file that a hard link names, through other links of the layer. Follows each of them once. */
+function linkedFiles(
   own: ReadonlyMap<string, Inode>,
   links: ReadonlyMap<string, string>,
   below: ReadonlyMap<string, FileNode>,
-): Inode | undefined {
-  const seen = new Set<string>();
-  let at = target;
-  while (!own.has(at) && links.has(at) && !seen.has(at)) {
-    seen.add(at);
-    at = links.get(at) ?? at;
-  }
-  return own.get(at) ?? below.get(at)?.inode;
+): (target: string) => Inode | undefined {
+  const known = new Map<string, Inode | undefined>();
+  return (target) => {
+    const seen = new Set<string>();
+    let at = target;
+    while (!own.has(at) && !known.has(at) && links.has(at) && !seen.has(at)) {
+      seen.add(at);
+      at = links.get(at) ?? at;
+    }
+    const found = own.get(at) ?? known.get(at) ?? below.get(at)?.inode;
+    for (const name of seen) known.set(name, found);
+    return found;
+  };
 }
 
 /** Puts an entry into the tree. Returns a sentence if that is impossible. */

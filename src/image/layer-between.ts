@@ -42,9 +42,10 @@ export function layerBetween(earlier: FileTree, later: FileTree): FileListing {
       const { inode } = after;
       const key = `${inode.layer}:${inode.position}`;
       const isKept = before !== undefined && !isDirectory(before) && isSameInode(before.inode, inode);
-      const names = changed.get(key) ?? { inode, paths: [] };
-      if (!isKept) changed.set(key, { inode, paths: [...names.paths, path] });
-      else if (!kept.has(key)) kept.set(key, path);
+      const names = changed.get(key);
+      if (isKept) kept.set(key, kept.get(key) ?? path);
+      else if (names === undefined) changed.set(key, { inode, paths: [path] });
+      else names.paths.push(path);
     }
   }
   const links = [...changed].flatMap(([key, names]) => linksTo(kept.get(key), names));

@@ -57,6 +57,18 @@ describe('createLayerReader', () => {
     });
   }
 
+  it('a symbolic link with more characters than Linux permits is a fault and no change', () => {
+    const { entries, faults } = changesOf(
+      entry('a', symlink('x'.repeat(4096))),
+      entry('b', symlink('x'.repeat(4097))),
+    );
+    assert.deepEqual(
+      entries.map(({ path }) => path),
+      ['a'],
+    );
+    assert.match(faults.join(), /"b", a symbolic link with more than 4096 characters/);
+  });
+
   it('whiteouts are no entries, and the metadata of aufs is nothing at all', () => {
     const { entries, removed, emptied, faults } = changesOf(
       entry('.wh.top'),

@@ -73,7 +73,10 @@ export function createLayerReader(what: string): LayerReader {
     if (kind === 'invalid') return `contains the whiteout "${shown(path)}" of no path`;
     if (kind !== 'added') return undefined;
     if (path === '.' && header.type !== 'directory') return 'lists its root, and not as a directory';
-    const target = header.type === 'link' ? pathOf(header.linkname ?? '', what) : undefined;
+    const { linkname = '' } = header;
+    if (header.type === 'symlink' && linkname.length > maxPath)
+      return `contains "${shown(path)}", a symbolic link with more than ${maxPath} characters`;
+    const target = header.type === 'link' ? pathOf(linkname, what) : undefined;
     if (header.type === 'link' && target === undefined) {
       return `contains "${shown(path)}", a hard link to no path in an image`;
     }
