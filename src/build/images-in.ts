@@ -102,13 +102,20 @@ async function chosenImages(
       'INVALID_OPTION',
       `the base has no image for ${usual.map(formatPlatform).join(' or ')}: choose among ${said.map(formatPlatform).join(', ')} with --platform`,
     );
-  return Promise.all(
+  const bases = await Promise.all(
     entries
       .filter((entry) => chosen.has(entry))
       .map(async (entry) => {
         const image = await entry.open(options);
         return { platform: entry.platform ?? (await platformOf(image, options)), image };
       }),
+  );
+  // The only image of an index may have its platform in its config alone.
+  const other = wanted?.find((one) => !bases.some(({ platform }) => matchesPlatform(platform, one)));
+  if (other === undefined) return bases;
+  throw lacking(
+    other,
+    bases.map(({ platform }) => platform),
   );
 }
 
