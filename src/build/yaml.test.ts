@@ -6,7 +6,7 @@ import { folder } from '../../test/folder.ts';
 import { findWorkspace } from './node/workspace.ts';
 import { readLockfile } from './sbom/lockfile.ts';
 
-const nested = ['a: &a [1]', ...'bcdefghi'].map((name, at, all) => {
+const nested = ['a: &a [1]', ...Array.from('bcdefghi')].map((name, at, all) => {
   const before = all[at - 1]?.charAt(0);
   return before === undefined ? name : `${name}: &${name} [${Array(9).fill(`*${before}`).join(', ')}]`;
 });

@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { startFakeDaemon } from '../../bench/support/fake-daemon.ts';
 import { atEnd } from '../../test/at-end.ts';
-import { makeImage } from '../../test/cli/images.ts';
+import { makeImage, makeIndex } from '../../test/cli/images.ts';
 import { folder } from '../../test/folder.ts';
 import { copyImage } from '../copy/copy.ts';
+import type { Image } from '../image/image.ts';
+import type { Index } from '../image/image-index.ts';
 import { imageSource } from '../image/source.ts';
 import { failsWith } from '../testing/contract/sample.ts';
 import { createManualClock } from '../time/clock.test.support.ts';
@@ -115,5 +117,26 @@ describe('openDaemon', () => {
     await failsWith(daemon.image('nothing'), 'MANIFEST_UNKNOWN');
     await failsWith(daemon.image('No Thing'), 'INVALID_REFERENCE');
     await failsWith(daemon.load('app:1'), 'INVALID_REFERENCE');
+  });
+});
+
+describe('a load into a daemon', () => {
+  it('takes one root, no artifact, and an index only if the daemon keeps several platforms.', async (test) => {
+    for (const store of ['containerd', 'classic'] as const) {
+      const fake = await startFakeDaemon(await folder(test), { store });
+      atEnd(test, () => fake[Symbol.asyncDispose]());
+      await using daemon = await openDaemon({ host: fake.host });
+      await using load = await daemon.load('app');
+      const admit = async (view: Image | Index, tags: readonly string[] = ['1']): Promise<void> => {
+        const { repository, root } = await imageSource(view);
+        load.admit?.(await repository.manifests.get(root.digest), tags);
+      };
+      const index = await makeIndex('many');
+      if (store === 'classic') await failsWith(admit(index), 'UNSUPPORTED');
+      await failsWith(admit(await makeImage('one'), ['a/b']), 'INVALID_REFERENCE');
+      await admit(await makeImage('one'));
+      await admit(await makeImage('one'), ['2']);
+      await failsWith(admit(await makeImage('two')), 'UNSUPPORTED');
+    }
   });
 });

@@ -66,6 +66,11 @@ describe('the error for an answer in which a daemon refuses', () => {
   }
 });
 
+const lost = (code: string): TransportError =>
+  new TransportError('NO_CONNECTION', 'no connection', {
+    cause: Object.assign(new Error(code), { code, syscall: 'connect' }),
+  });
+
 describe('the error for a daemon that cannot be reached', () => {
   const socket: Endpoint = {
     host: 'unix:///run/docker.sock',
@@ -78,10 +83,6 @@ describe('the error for a daemon that cannot be reached', () => {
     setting: 'the context "build"',
     base: 'http://build:2375',
   };
-  const lost = (code: string): TransportError =>
-    new TransportError('NO_CONNECTION', 'no connection', {
-      cause: Object.assign(new Error(code), { code, syscall: 'connect' }),
-    });
 
   for (const [endpoint, system, code, next] of [
     [socket, 'EACCES', 'NO_PERMISSION', /member of the group.*rootless/],

@@ -158,7 +158,7 @@ describe('zstdDecompressed', () => {
     // 98 weights of four bits, the last two of them 1: a code of one bit for a and for b.
     [
       'codes whose weights are stored as they are',
-      [0x42, 0xc0, 0x0c, 225, ...new Array(48).fill(0), 0x01, 0b1_0110, 0],
+      [0x42, 0xc0, 0x0c, 225, ...Array<number>(48).fill(0), 0x01, 0b1_0110, 0],
       Buffer.from('abba'),
     ],
   ] as const) {
