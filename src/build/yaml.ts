@@ -1,10 +1,10 @@
 import { ContentError } from '../errors.ts';
 
 /**
- * Parses a file of pnpm. `what` names it in the message.
+ * Reads a file of pnpm. `what` names it in the message.
  * @throws MANIFEST_INVALID when it is not YAML, or has an alias of nothing, or so many of them that they would fill the memory
  */
-export async function parseYaml(text: string, what: string): Promise<unknown> {
+export async function readYaml(text: string, what: string): Promise<unknown> {
   const { parse } = await import('yaml');
   try {
     // At this level the parser prints no warning, and throws each error.

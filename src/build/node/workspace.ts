@@ -1,7 +1,7 @@
 import { dirname, relative, resolve, sep } from 'node:path';
 import { bytesOf, joinedPath, listedNames, shownPath, statsOf } from '../disk.ts';
 import { pathMatcher } from '../ignore.ts';
-import { parseYaml } from '../yaml.ts';
+import { readYaml } from '../yaml.ts';
 import { readPackageJson } from './package-json.ts';
 
 /** The place of an application in its workspace. */
@@ -37,7 +37,7 @@ const limit = 1024 * 1024;
 async function patternsIn(folder: string): Promise<readonly string[] | undefined> {
   const bytes = bytesOf(folder, 'pnpm-workspace.yaml', limit);
   if (bytes === undefined) return readPackageJson(folder, '')?.workspaces;
-  const value = await parseYaml(new TextDecoder().decode(bytes), shownPath(folder, 'pnpm-workspace.yaml'));
+  const value = await readYaml(new TextDecoder().decode(bytes), shownPath(folder, 'pnpm-workspace.yaml'));
   const packages: unknown =
     typeof value === 'object' && value !== null ? Reflect.get(value, 'packages') : undefined;
   // pnpm 10 also keeps settings in this file, for a folder without workspace packages.

@@ -1,7 +1,7 @@
 import { ContentError } from '../../errors.ts';
 import { bytesOf, shownPath } from '../disk.ts';
 import type { PackageJson } from '../node/package-json.ts';
-import { parseYaml } from '../yaml.ts';
+import { readYaml } from '../yaml.ts';
 
 /** The facts of a lockfile about a package. */
 export interface LockedPackage {
@@ -51,7 +51,7 @@ async function npmLockfile(text: string, what: string): Promise<Lockfile> {
 
 /** pnpm names a package by its name and version, before version 9 with a slash at the front. */
 async function pnpmLockfile(text: string, what: string): Promise<Lockfile> {
-  const packages = memberOf(await parseYaml(text, what), 'packages');
+  const packages = memberOf(await readYaml(text, what), 'packages');
   const known = new Map<string, LockedPackage>();
   for (const [key, entry] of Object.entries(Object(packages))) {
     const resolution = memberOf(entry, 'resolution');
