@@ -11,7 +11,7 @@ import type { SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import { demandPlatforms } from './demand-platforms.ts';
 import { type EditedImage, writeNew } from './edit.ts';
-import { type EditIndexOptions, editIndex, type IndexEdit } from './edit-index.ts';
+import { type EditIndexOptions, editIndex, type IndexEdit, layoutOf } from './edit-index.ts';
 import { indexNotes } from './index-notes.ts';
 import { openSource } from './open.ts';
 import { formatPlace, type Place, toPlace } from './place.ts';
@@ -94,6 +94,7 @@ function checkParts(images: readonly IndexImage[], options: AppendIndexOptions):
   if (images.length === 0) throw refusal('there is no image to add');
   if (base === undefined && to === undefined) throw refusal('without a base, say where the new index goes');
   if (base === undefined && index) throw refusal('"index" takes a layout as the base');
+  if (base !== undefined && index) layoutOf(toPlace(base));
   const [ofNew] = Object.entries({ artifactType, mediaType, subject }).filter(
     ([, value]) => value !== undefined,
   );

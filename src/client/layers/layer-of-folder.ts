@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
-import { InputError, UnsupportedError } from '../../errors.ts';
-import { onDisk } from '../../files/files.ts';
+import { InputError, NotFoundError, UnsupportedError } from '../../errors.ts';
+import { absentAs, onDisk } from '../../files/files.ts';
 import { amount, checkArgument, checkOptions, type Shape, text } from '../../spec/options.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import { decodeText } from '../../tar/text.ts';
@@ -28,6 +28,7 @@ const shape: Shape<LayerOfFolderOptions> = { ...layerFileShape, to: text, mtime:
  * Makes a layer of the content of a folder. The same files make the same digest: names are in byte order, root owns
  * everything, and times do not count. Permissions, symbolic links as they are written, and hard links stay. Dispose the
  * layer after its last use.
+ * @throws INVALID_OPTION for a file in its place, or a place that is no path in an image
  * @throws NAME_UNKNOWN when there is no such folder
  * @throws UNSUPPORTED for a socket, a pipe or a device in it
  * @throws SIZE_INVALID when a file changes while it is read
@@ -36,7 +37,8 @@ export async function layerOfFolder(folder: string, options: LayerOfFolderOption
   checkArgument('layerOfFolder', 'folder', folder, text);
   checkOptions('layerOfFolder', options, shape);
   const { to = '', mtime, ...rest } = options;
-  const found = await onDisk(folder, () => lstat(folder));
+  const found = await onDisk(folder, () => absentAs(undefined, lstat(folder)));
+  if (found === undefined) throw new NotFoundError('NAME_UNKNOWN', `there is no folder ${folder}`);
   if (!found.isDirectory()) throw new InputError('INVALID_OPTION', `${folder} is no folder`);
   return layerOfTar(writeTar(folderEntries(folder, { to, mtime, signal: options.signal })), rest);
 }
