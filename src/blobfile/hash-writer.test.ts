@@ -114,6 +114,16 @@ describe('a writer that hashes', () => {
     });
   }
 
+  it('a writer hashes in this thread where the system permits no other one', async () => {
+    const { path, file } = await newFile();
+    // Node makes threads of files only, and refuses this one at once, as it does where threads are forbidden.
+    const writer = createHashThread(new URL('https://registry.example/hash.js')).writer('sha256');
+    await writeAll(writer, file, sample(250_000));
+    await file.close();
+    assert.equal(await writer.digest(), digestOf(sample(250_000)));
+    assert.ok((await readFile(path)).equals(sample(250_000)));
+  });
+
   const programs = [
     { name: 'can not be started', program: 'nothing such' },
     { name: 'ends in the middle', program: 'parentPort.once("message", () => process.exit(1))' },

@@ -182,6 +182,60 @@ describe('the part of an index that a place has', () => {
     await failsWith(demandPresent(from, outer), 'MANIFEST_UNKNOWN', 'MANIFEST_INVALID');
   });
 
+  it('several existing images make an index of their own, and content inside of descriptors counts as existing', async () => {
+    const { from, one, gone } = await giveHalf();
+    const inline = imageOf({ layers: [blobOf('inline')] });
+    const data = Buffer.from(inline.bytes).toString('base64');
+    const whole = imageOf({ config: blobOf('{}'), layers: [blobOf('one')] });
+    const { body } = whole;
+    assert.ok(body.kind === 'image');
+    // Its config is nowhere but in the manifest.
+    const own = manifestOf(MediaType.ociManifest, {
+      config: { ...body.config, data: Buffer.from('{}').toString('base64') },
+      layers: body.layers,
+    });
+    await give(from, blobOf('{}'), blobOf('one'));
+    await from.manifests.put(own);
+    await from.blobs.delete(body.config.digest);
+    const index = indexOf([one.descriptor, { ...inline.descriptor, data }, own.descriptor, gone.descriptor]);
+    const { root, absent } = await presentPart(from, index);
+    assert.ok(root.body.kind === 'index');
+    assert.deepEqual(
+      root.body.manifests.map(({ digest }) => digest),
+      [one, inline, own].map(({ descriptor }) => descriptor.digest),
+    );
+    assert.notEqual(root.descriptor.digest, index.descriptor.digest);
+    assert.deepEqual(
+      absent.map(({ digest }) => digest),
+      [gone.descriptor.digest],
+    );
+  });
+
+  it('of an index with nothing but an index whose images are partly there, the part of that one is taken', async () => {
+    const { from, one, index } = await giveHalf();
+    await from.manifests.put(index);
+    const { root } = await presentPart(from, indexOf([index.descriptor]));
+    assert.equal(root.descriptor.digest, one.descriptor.digest);
+    await failsWith(
+      presentPart(from, indexOf([index.descriptor]), { platforms: ['linux/arm64'] }),
+      'MANIFEST_UNKNOWN',
+    );
+  });
+
+  it('an entry that is no manifest exists if its blob does, and a complete index is taken as it is', async () => {
+    const { from, one } = await giveHalf();
+    const [file, missing] = [blobOf('a file'), blobOf('a missing file')];
+    await give(from, file);
+    const index = indexOf([one.descriptor, file.descriptor]);
+    assert.equal((await presentPart(from, index)).root, index);
+    assert.deepEqual((await presentPart(from, one)).absent, []);
+    const { absent } = await presentPart(
+      from,
+      indexOf([one.descriptor, file.descriptor, missing.descriptor]),
+    );
+    assert.deepEqual(absent, [missing.descriptor]);
+  });
+
   it('the message about thousands of missing images names twenty of them', async () => {
     const from = place();
     const missing = Array.from(
