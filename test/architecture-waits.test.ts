@@ -87,6 +87,7 @@ const byHand: Readonly<Record<string, readonly [count: number, reason: string]>>
   'files/lock.ts': [2, `${thisDisk}, and ${timer}`],
   'flow/abort.ts': [1, 'takes the end of what it is given, or the signal'],
   'flow/node/compression.ts': [1, 'the decompressor takes its input or fails'],
+  'flow/node/pieced-gzip.ts': [1, 'zlib answers for a piece'],
   'flow/semaphore.ts': [1, 'the signal, and a timer'],
   'flow/single-flight.ts': [1, 'has come when it is kept'],
   'flow/sleep.ts': [1, timer],

@@ -4,6 +4,7 @@ import type { Codec } from '../codec.ts';
 import { ZstdDamage } from '../zstd/damage.ts';
 import { zstdFrames } from '../zstd/split.ts';
 import { unzstd } from '../zstd/unzstd.ts';
+import { piecedGzip } from './pieced-gzip.ts';
 
 /** The members of a `node:zlib` stream that this file uses. */
 interface Transform extends AsyncIterable<Uint8Array> {
@@ -26,11 +27,8 @@ export const codec: Codec = {
       : unzstd(source, onDamage);
   },
   compress(source, { compression, level }) {
-    const transform =
-      compression === 'gzip'
-        ? zlib.createGzip({ level: level ?? 6, chunkSize: 128 * 1024 })
-        : zstdCompressor(level ?? 3);
-    return through(source, transform, (error) => {
+    if (compression === 'gzip') return piecedGzip(source, level ?? 6);
+    return through(source, zstdCompressor(level ?? 3), (error) => {
       throw error;
     });
   },
