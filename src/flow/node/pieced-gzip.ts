@@ -1,4 +1,5 @@
 import { constants, crc32, deflateRaw } from 'node:zlib';
+import { gzipHeader, gzipTrailer } from './gzip-frame.ts';
 
 /** Bytes of input in one piece. They decide about the output, so they are the same on every machine. */
 const pieceSize = 512 * 1024;
@@ -35,7 +36,7 @@ export async function* piecedGzip(
   let full: Uint8Array | undefined;
   try {
     for await (const bytes of piecesOf(source)) {
-      if (full === undefined) yield header(level);
+      if (full === undefined) yield gzipHeader(level);
       size += bytes.byteLength;
       checksum = crc32(bytes, checksum);
       if (full !== undefined) {
@@ -48,10 +49,10 @@ export async function* piecedGzip(
       yield await oldest;
       void running.shift();
     }
-    if (full === undefined) yield header(level);
+    if (full === undefined) yield gzipHeader(level);
     begin({ bytes: full ?? new Uint8Array(0), before, isLast: true });
     for (const work of running) yield await work;
-    yield trailer(checksum, size);
+    yield gzipTrailer(checksum, size);
   } finally {
     await Promise.allSettled(running);
   }
@@ -89,18 +90,4 @@ function deflated({ bytes, before, isLast }: Piece, level: number): Promise<Uint
       else reject(error);
     });
   });
-}
-
-function header(level: number): Uint8Array {
-  const speed = level === 1 ? 4 : level === 9 ? 2 : 0;
-  // No name, no time, and 255 for an unknown system.
-  return Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, speed, 255);
-}
-
-function trailer(checksum: number, size: number): Uint8Array {
-  const bytes = new Uint8Array(8);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, checksum, true);
-  view.setUint32(4, size % 2 ** 32, true);
-  return bytes;
 }
