@@ -1,28 +1,6 @@
-/** The registry's answer in a form that is safe to show: without secrets and of limited length. */
-export interface ErrorResponse {
-  /** The method of the request. */
-  readonly method: string;
-  /** The URL of the request, with credentials and unknown query values redacted. */
-  readonly url: string;
-  /** The HTTP status. */
-  readonly status: number;
-  /** The entries of the error body; empty if the body was in no known form. */
-  readonly errors: readonly RegistryError[];
-  /** Milliseconds that the registry asked to wait before the next request (Retry-After); undefined if it did not. */
-  readonly retryAfter?: number;
-  /** True if the request was sent before and that answer was lost: the registry may have carried the first one out. */
-  readonly repeated?: true;
-}
+import type { ErrorResponse } from './error-response.ts';
 
-/** One entry of a registry's error body. `message` and `detail` are the registry's words; do not trust them. */
-export interface RegistryError {
-  /** The registry's code, such as `MANIFEST_UNKNOWN`; `UNKNOWN` if it sent none. */
-  readonly code: string;
-  /** The registry's explanation. */
-  readonly message?: string;
-  /** Further facts in any form. */
-  readonly detail?: unknown;
-}
+export type { ErrorResponse, RegistryError } from './error-response.ts';
 
 /** The optional fields of every error. */
 export interface ErrorFields {
@@ -204,6 +182,42 @@ export class UnsupportedError extends GantryError {
   }
 }
 
+/** The codes of `VerificationError`. */
+export type VerificationCode = 'SIGNATURE_MISSING' | 'SIGNATURE_INVALID' | 'POLICY_REJECTED';
+
+/** A signature that does not count, and the reason. */
+export interface RejectedSignature {
+  /** The format: `bundle`, `legacy` or `notation`; `unknown` if it could not be read. */
+  readonly format: string;
+  /** The digest of the signature, or of the manifest that holds it. */
+  readonly name: string;
+  /** The reason, in a sentence without a subject. */
+  readonly reason: string;
+}
+
+/** An image is not signed as demanded. */
+export class VerificationError extends GantryError {
+  /** `SIGNATURE_MISSING` if there is no signature at all. */
+  readonly code: VerificationCode;
+  /** The signatures that were found. */
+  readonly rejected: readonly RejectedSignature[];
+  /** Makes an error about signatures. */
+  constructor(
+    code: VerificationCode,
+    message: string,
+    fields: ErrorFields & { readonly rejected?: readonly RejectedSignature[] | undefined } = {},
+  ) {
+    super(message, fields);
+    this.code = code;
+    this.rejected = fields.rejected ?? [];
+  }
+
+  /** Returns the public fields, for logs, with the reasons. */
+  override toJSON(): Record<string, unknown> {
+    return { ...super.toJSON(), rejected: this.rejected };
+  }
+}
+
 /**
  * A copy failed. `side` and `step` tell the place, `code` and `cause` the reason: the code is that of the cause, such
  * as `MANIFEST_UNKNOWN` or `DENIED`, and COPY_FAILED if the cause is no error of gantry.
@@ -260,6 +274,7 @@ export type ErrorCode =
   | TransportCode
   | StorageCode
   | ResponseCode
+  | VerificationCode
   | 'UNSUPPORTED'
   | 'COPY_FAILED';
 

@@ -48,6 +48,8 @@ export {
   createRemoteRegistry,
 } from './client/remote-registry.ts';
 export { createRootNotes } from './client/root-notes.ts';
+export type { AttestOptions, SignOptions } from './client/sign.ts';
+export type { SignaturePlaceOptions } from './client/signing-place.ts';
 export type { StandardStreams } from './client/standard.ts';
 export type { TokenOptions, TokenReply } from './client/token.ts';
 export type { UnpackOptions } from './client/unpack.ts';
@@ -65,7 +67,9 @@ export type { IndexVerbs } from './client/verbs/indexes.ts';
 export type { ListVerbs } from './client/verbs/list.ts';
 export type { LoginVerbs } from './client/verbs/login.ts';
 export type { ReadVerbs } from './client/verbs/read.ts';
+export type { SignVerbs } from './client/verbs/sign.ts';
 export type { TransferVerbs } from './client/verbs/transfer.ts';
+export type { AttestationsOptions, VerifyOptions } from './client/verify.ts';
 export type { WriteLayerOptions, WrittenLayer } from './client/write.ts';
 export { type CopyOptions, copyImage } from './copy/copy.ts';
 export type { CopyEnd, CopyEvent, CopyObserver, CopyProgress } from './copy/events.ts';

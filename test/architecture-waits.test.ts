@@ -129,6 +129,7 @@ const byHand: Readonly<Record<string, readonly [count: number, reason: string]>>
   'server/node/idle.ts': [1, timer],
   'server/node/listen.ts': [5, 'the close of the server, which has a time of grace'],
   'server/sessions.ts': [1, 'raced with its turn, which has a signal and an end'],
+  'sign/key-file.ts': [1, 'the work of scrypt, which is limited'],
   'server/watched-body.ts': [1, 'the next chunk of the request, which server/node ends when it stalls'],
   'pull-through/fetch.ts': [3, 'the signal, and a limit of silence for the upstream'],
   'testing/faults.ts': [1, 'a scripted silence, until the signal'],

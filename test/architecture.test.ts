@@ -25,11 +25,12 @@ const places = ['memory', 'layout', 'archive', 'disk', 'daemon', 'pull-through']
 const line = ['wire', 'http', 'keychain', 'auth'];
 /** The line, and the part of it that only Node has. */
 const nodeLine = [...line, 'http/node'];
-const works = ['copy', 'image', 'folder', 'build', 'client', 'server'];
+const works = ['copy', 'image', 'folder', 'build', 'sign', 'client', 'server'];
 const disk = ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'node:crypto'];
 
 const rules: Readonly<Record<string, Rule>> = {
-  errors: { imports: [], node: [] },
+  'error-response': { imports: [], node: [] },
+  errors: { imports: ['error-response'], node: [] },
   time: { imports: [], node: [] },
   spec: { imports: ['errors'], node: [] },
   flow: { imports: ['time', 'spec', 'errors', 'flow/node', 'flow/portable'], node: [] },
@@ -66,6 +67,7 @@ const rules: Readonly<Record<string, Rule>> = {
   image: { imports: ['store', ...words], node: [] },
   build: { imports: ['image', 'archive', 'store', 'files', ...words], node: disk },
   folder: { imports: ['image', 'store', 'files', ...words], node: disk },
+  sign: { imports: ['store', ...words], node: ['node:buffer', 'node:crypto'] },
   client: {
     imports: [
       'store',
@@ -77,6 +79,7 @@ const rules: Readonly<Record<string, Rule>> = {
       'image',
       'folder',
       'build',
+      'sign',
       'files',
       ...words,
     ],
@@ -112,6 +115,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   'flow/portable': ['@noble/hashes/sha2.js'],
   http: ['tldts'],
   server: ['bcryptjs', 'yaml'],
+  sign: ['@noble/ciphers/salsa.js', '@sigstore/protobuf-specs', '@sigstore/verify'],
 };
 
 /** The variables of modules that may hold state, each with its owner or the reason for it. */

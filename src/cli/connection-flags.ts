@@ -23,7 +23,7 @@ export async function connectionFlags(globals: ParsedArgs, given: ParsedArgs): P
   for (const name of insecure) readOption('insecure-registry', name, parseRegistry);
   const limitRate = globals.text('limit-rate');
   return {
-    tls: await tlsOf(globals),
+    tls: await tlsOf(globals, given),
     insecure: globals.flag('insecure') || [...insecure, ...insecureSides(given)],
     headers: await dockerHeaders(globals.list('docker-headers')),
     timeouts,
@@ -32,9 +32,13 @@ export async function connectionFlags(globals: ParsedArgs, given: ParsedArgs): P
   };
 }
 
-async function tlsOf(globals: ParsedArgs): Promise<Exclude<ConnectionOptions['tls'], undefined>> {
+async function tlsOf(
+  globals: ParsedArgs,
+  given: ParsedArgs,
+): Promise<Exclude<ConnectionOptions['tls'], undefined>> {
   const ca = await Promise.all(globals.list('cacert').map((path) => read('cacert', path)));
-  const [cert, key] = [globals.text('cert'), globals.text('key')];
+  // `sign` and `verify` have another --key.
+  const [cert, key] = [globals.text('cert'), globals.text('key') ?? given.text('cert-key')];
   if ((cert === undefined) !== (key === undefined)) {
     throw new InputError('INVALID_OPTION', '--cert and --key need each other: give both');
   }

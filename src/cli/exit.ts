@@ -1,7 +1,15 @@
 import { isGantryError } from '../errors.ts';
 
 /** The exit codes. After a signal the code is 128 plus its number, by the convention of shells. */
-export const exit = { ok: 0, failed: 1, usage: 2, notFound: 3, notAllowed: 4, network: 5 } as const;
+export const exit = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  notAllowed: 4,
+  network: 5,
+  notVerified: 6,
+} as const;
 
 /** Maps names instead of classes, since an error may come from another copy of the package. */
 const byClass: Readonly<Record<string, number>> = {
@@ -9,6 +17,7 @@ const byClass: Readonly<Record<string, number>> = {
   NotFoundError: exit.notFound,
   AuthError: exit.notAllowed,
   TransportError: exit.network,
+  VerificationError: exit.notVerified,
 };
 
 /** Codes that are more precise than their class. */

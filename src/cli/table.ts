@@ -10,6 +10,7 @@ import { files } from './files-table.ts';
 import { indexes } from './index-table.ts';
 import { registry, serve } from './serve/table.ts';
 import { globalOptions, sideOptions } from './shared-options.ts';
+import { attestations, keys, signing } from './sign-table.ts';
 import { transfers } from './transfers-table.ts';
 
 const fullRef: Option = { name: 'full-ref', summary: 'print full references' };
@@ -219,6 +220,9 @@ export const commands: readonly (Command | CommandGroup)[] = [
   editor,
   indexes,
   ...changes,
+  ...signing,
+  attestations,
+  keys,
   auth,
   transfers,
   serve,

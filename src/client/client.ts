@@ -13,12 +13,14 @@ import {
   toPlace,
   toReference,
 } from './place.ts';
+import { signCalls } from './sign-calls.ts';
 import type { ChangeVerbs } from './verbs/change.ts';
 import type { EditVerbs } from './verbs/edit.ts';
 import type { FileVerbs } from './verbs/files.ts';
 import type { ListVerbs } from './verbs/list.ts';
 import type { LoginVerbs } from './verbs/login.ts';
 import type { ReadVerbs } from './verbs/read.ts';
+import type { SignVerbs } from './verbs/sign.ts';
 import type { TransferVerbs } from './verbs/transfer.ts';
 import { warmUp, warmUpPush } from './warm-up.ts';
 
@@ -55,6 +57,7 @@ export interface Client
     EditVerbs,
     ChangeVerbs,
     ListVerbs,
+    SignVerbs,
     LoginVerbs,
     AsyncDisposable {
   /**
@@ -214,6 +217,7 @@ export function createClient(options: ClientOptions = {}): Client {
       ),
     writeLayer: async (own) => (await writing()).writeLayer(connections, merged('writeLayer', {}, own)),
     ...editCalls(connections, merged),
+    ...signCalls(connections, merged),
     tag: async (reference, tags, own = {}) => {
       const options = merged('tag', { reference, tags }, own);
       const place = imageAt(reference, '');

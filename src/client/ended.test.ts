@@ -79,6 +79,9 @@ type Verb = (scene: Scene, options: SignalOptions) => Promise<unknown>;
 
 const basic = { kind: 'basic', username: 'u', password: secret('ended') } as const;
 
+const aVerifier = { name: 'any', verify: async () => true };
+const aSigner = { publicKey: 'unused', sign: async () => new Uint8Array(1) };
+
 /** Every verb that sends requests. */
 const verbs: Readonly<Record<Exclude<keyof Client, 'openBlob' | 'close' | symbol>, Verb>> = {
   inspect: ({ client, host }, options) => client.inspect(`${host}/app:1`, options),
@@ -126,6 +129,16 @@ const verbs: Readonly<Record<Exclude<keyof Client, 'openBlob' | 'close' | symbol
       entrypoint: ['/app/a'],
       ...options,
     }),
+  verify: ({ client, host }, options) => client.verify(`${host}/app:1`, { keys: [aVerifier], ...options }),
+  sign: ({ client, host }, options) => client.sign(`${host}/app:1`, { signer: aSigner, ...options }),
+  attest: ({ client, host }, options) =>
+    client.attest(`${host}/app:1`, {
+      signer: aSigner,
+      predicate: Buffer.from('{}'),
+      type: 'link',
+      ...options,
+    }),
+  attestations: ({ client, host }, options) => client.attestations(`${host}/app:1`, options),
   tag: ({ client, host }, options) => client.tag(`${host}/app:1`, ['2'], options),
   putManifest: ({ client, host }, options) => client.putManifest(`${host}/app:1`, imageOf(), options),
   delete: ({ client, host }, options) => client.delete(`${host}/app:1`, options),

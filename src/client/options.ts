@@ -45,6 +45,7 @@ import type { PullOptions } from './pull.ts';
 import type { PushOptions } from './push.ts';
 import type { ReadOptions } from './read.ts';
 import type { ListReferrersOptions } from './referrers.ts';
+import { attestationsShape, attestShape, signShape, verifyShape } from './sign-options.ts';
 import type { TokenOptions } from './token.ts';
 import type { ValidateOptions } from './validate.ts';
 import type { WriteLayerOptions } from './write.ts';
@@ -169,6 +170,10 @@ export type Verb =
   | 'appendIndex'
   | 'listIndex'
   | 'build'
+  | 'verify'
+  | 'sign'
+  | 'attest'
+  | 'attestations'
   | 'tag'
   | 'putManifest'
   | 'delete'
@@ -214,6 +219,10 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   appendIndex: appendIndexShape,
   listIndex: listIndexShape,
   build: buildShape,
+  verify: verifyShape,
+  sign: signShape,
+  attest: attestShape,
+  attestations: attestationsShape,
   tag: plain,
   putManifest: plain,
   delete: plain,
@@ -231,6 +240,8 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
 const requiredOptions: ReadonlyMap<Verb, readonly string[]> = new Map([
   ['writeLayer', ['repository', 'layer']],
   ['build', ['to']],
+  ['sign', ['signer']],
+  ['attest', ['signer', 'predicate', 'type']],
 ]);
 
 /**

@@ -8,6 +8,7 @@ import { isGantryError } from '../../src/errors.ts';
 import * as main from '../../src/index.ts';
 import * as keychain from '../../src/keychain/index.ts';
 import * as server from '../../src/server/index.ts';
+import * as sign from '../../src/sign/index.ts';
 import { imageOf } from '../../src/testing/contract/sample.ts';
 import * as testing from '../../src/testing/index.ts';
 
@@ -116,6 +117,11 @@ const rows: Readonly<Record<string, Row>> = {
   withHosts: { values: { next: app }, options: {} },
   withHealth: { values: { next: app }, options: {} },
   withOrigins: { values: { next: app }, options: {} },
+  generateKey: { values: { password: '' } },
+  importKey: { values: { pem: text }, options: {} },
+  openSigner: { values: { pem: text }, options: {} },
+  parsePublicKey: { values: { pem: text } },
+  publicKeyFor: { values: { pem: text }, options: {} },
   createKeychain: { options: {} },
   eraseCredential: { values: { registry: 'registry.test' }, options: {} },
   firstOf: { values: { keychains: async () => undefined }, optional: ['keychains'] },
@@ -134,7 +140,7 @@ type Loose = (...values: readonly unknown[]) => unknown;
 
 function functionsOf(): ReadonlyMap<string, Loose> {
   const found = new Map<string, Loose>();
-  for (const entry of [main, server, keychain, testing]) {
+  for (const entry of [main, server, sign, keychain, testing]) {
     for (const [name, value] of Object.entries(entry)) {
       const isClass = typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
       if (typeof value !== 'function' || isClass) continue;
@@ -212,7 +218,13 @@ describe('public functions called from plain JavaScript', () => {
 function declarations(): ReadonlyMap<string, number> {
   const source = join(projectRoot(), 'src');
   const counts = new Map<string, number>();
-  for (const entry of ['index.ts', 'server/index.ts', 'keychain/index.ts', 'testing/index.ts']) {
+  for (const entry of [
+    'index.ts',
+    'server/index.ts',
+    'sign/index.ts',
+    'keychain/index.ts',
+    'testing/index.ts',
+  ]) {
     const path = join(source, entry);
     const { module } = parseSync(path, readFileSync(path, 'utf8'));
     for (const { entries } of module.staticExports) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
@@ -186,6 +187,16 @@ const lines: readonly string[] = [
   'push LAYOUT HOST/app:2',
   'push ARCHIVE HOST/app:2',
   'push oci:LAYOUT:none HOST/app:2',
+  'sign --key KEY HOST/app:1',
+  'sign --key KEY HOST/app:many',
+  'verify --key PUB HOST/app:1',
+  'verify --key PUB HOST/app:missing',
+  'attest --key KEY --type link --predicate KEY HOST/app:1',
+  'attestation ls HOST/app:1',
+  'attestation get --key PUB --type link HOST/app:1',
+  'key public KEY',
+  'key import PUB',
+  'key generate',
   'tag HOST/app:1 two',
   'delete HOST/app:1',
   'auth token HOST/app',
@@ -222,13 +233,17 @@ async function place(test: TestContext, text: string): Promise<Readonly<Record<s
     if (found.isDirectory()) await writeFile(join(found.parentPath, found.name, name), 'what is this?');
   }
   await mkdir(join(dir, 'out'));
-  return { DIR: join(dir, 'out'), LAYOUT: layout, ARCHIVE: archive, STORE: disk };
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const [key, pub] = [join(dir, 'signing.key'), join(dir, 'signing.pub')];
+  await writeFile(key, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  await writeFile(pub, publicKey.export({ type: 'spki', format: 'pem' }));
+  return { DIR: join(dir, 'out'), LAYOUT: layout, ARCHIVE: archive, STORE: disk, KEY: key, PUB: pub };
 }
 
 function wordsOf(line: string, places: Readonly<Record<string, string>>): readonly string[] {
   return line
     .split(' ')
-    .map((word) => word.replace(/HOST|DIR|LAYOUT|ARCHIVE|STORE/, (name) => places[name] ?? name));
+    .map((word) => word.replace(/HOST|DIR|LAYOUT|ARCHIVE|STORE|KEY|PUB/, (name) => places[name] ?? name));
 }
 
 async function assertLine(args: readonly string[], what: string): Promise<void> {

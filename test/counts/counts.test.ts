@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type Count, createRounds, type Rounds } from '../../bench/support/rounds.ts';
@@ -15,6 +16,7 @@ import { imageSource } from '../../src/image/source.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createApp } from '../../src/server/app.ts';
 import { listen } from '../../src/server/node/listen.ts';
+import type { Signer } from '../../src/sign/signer.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import type { Middleware } from '../../src/wire/message.ts';
 import { atEnd } from '../at-end.ts';
@@ -81,6 +83,15 @@ const four = makeIndex(['amd64', 'arm64', 'riscv64', 's390x']);
 
 async function drain(source: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of source);
+}
+
+const signer = signerOfTest();
+function signerOfTest(): Signer {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return {
+    publicKey: String(publicKey.export({ type: 'spki', format: 'pem' })),
+    sign: async (message) => sign('sha256', message, privateKey),
+  };
 }
 
 interface Expected {
@@ -233,6 +244,24 @@ const rows: readonly {
     open: { requests: 11, depth: 5 },
     // The first token is for reading only.
     login: { requests: 14, depth: 8 },
+  },
+  {
+    // The manifest; the empty config and the bundle, of which the bundle is not asked for; the manifest of the signature.
+    name: 'sign of an image',
+    run: ({ client, full }) => client.sign(`${full}/app:1`, { signer }),
+    open: { requests: 7, depth: 5 },
+    login: { requests: 9, depth: 7 },
+  },
+  {
+    // The digest; the referrers and the tags of both kinds; the manifest; the bundle.
+    name: 'verify of a signed image',
+    earlier: ({ client, full }) => client.sign(`${full}/app:1`, { signer }),
+    run: ({ client, full }) =>
+      client.verify(`${full}/app:1`, { keys: [signer.publicKey] }).catch(() => undefined),
+    open: { requests: 4, depth: 2 },
+    login: { requests: 6, depth: 4 },
+    again: { requests: 6, depth: 4 },
+    againLogin: { requests: 8, depth: 6 },
   },
   {
     // Goal: 4 requests.

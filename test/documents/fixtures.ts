@@ -16,15 +16,22 @@ import {
   mapImages,
   writeTar,
 } from '../../src/index.ts';
+import { attestReference } from '../../src/sign/attest.ts';
+import { generateKey, openSigner } from '../../src/sign/index.ts';
+import { signReference } from '../../src/sign/sign-image.ts';
 import { startRegistry } from '../../src/testing/index.ts';
 import { command } from '../cli/gantry.ts';
 import type { Authority } from '../tls/authority.ts';
 import { type Hosts, password } from './hosts.ts';
 
+/** The key `cosign.key` of the documents, with an empty password. */
+const signing = generateKey('');
+
 /** Fills the registries that the documents read from. */
 export async function publish(hosts: Hosts): Promise<void> {
   const image = await makeIndex('app');
   await store(hosts, 'ghcr.io', 'acme/app', ['1', '1.0', '1.1', '1.2.3', 'pr-7'], image);
+  await sign(hosts);
   await store(hosts, 'registry.example', 'app', ['1', '2'], image);
   await store(hosts, 'registry-1.docker.io', 'library/alpine', ['latest', '3.20'], await makeIndex('alpine'));
   await store(hosts, 'registry-1.docker.io', 'library/node', ['22-slim'], await makeIndex('node 22'));
@@ -34,6 +41,16 @@ export async function publish(hosts: Hosts): Promise<void> {
   await store(hosts, 'ghcr.io', 'acme/based', ['1'], based);
   for (const part of ['amd64', 'arm64'])
     await store(hosts, 'ghcr.io', 'acme/parts', [part], await makeImage('part', part));
+}
+
+/** Signs ghcr.io/acme/app:1, and attaches an attestation. */
+async function sign(hosts: Hosts): Promise<void> {
+  const { registry } = await hosts.registry('ghcr.io');
+  const repository = registry.repository('acme/app', { actions: ['pull', 'push'] });
+  const place = { from: repository, to: repository, name: 'ghcr.io/acme/app' };
+  const signer = await openSigner((await signing).privateKey, { password: '' });
+  await signReference(place, '1', { signer });
+  await attestReference(place, '1', { signer, predicate: new TextEncoder().encode('{}'), type: 'spdxjson' });
 }
 
 async function store(
@@ -105,6 +122,11 @@ export async function furnish(home: string, authority: Authority): Promise<void>
   const { cert, key } = await authority.issue('registry.example', 'DNS:registry.example,DNS:localhost');
   await writeFile(join(home, 'cert.pem'), cert);
   await writeFile(join(home, 'key.pem'), key);
+  const { privateKey, publicKey } = await signing;
+  await writeFile(join(home, 'cosign.key'), privateKey);
+  await writeFile(join(home, 'cosign.pub'), publicKey);
+  await writeFile(join(home, 'signing.pem'), key);
+  await writeFile(join(home, 'sbom.json'), '{"spdxVersion":"SPDX-2.3"}');
   await addPrograms(join(home, 'bin'), stored);
 }
 

@@ -14,6 +14,7 @@ const pages = [
   'docs/migrating.md',
   'docs/editing.md',
   'docs/building.md',
+  'docs/signing.md',
   'docs/comparison.md',
 ];
 

@@ -113,6 +113,8 @@ function environment(home: string, { caFile }: Authority, proxy: string): NodeJS
     ...rest,
     PATH: [join(home, 'bin'), process.env['PATH'] ?? ''].join(delimiter),
     HOME: home,
+    // The password of cosign.key.
+    COSIGN_PASSWORD: '',
     DOCKER_CONFIG: join(home, '.docker'),
     REGISTRY_AUTH_FILE: join(home, '.docker', 'auth.json'),
     HTTPS_PROXY: proxy,

@@ -70,6 +70,45 @@ export const lines: Readonly<Record<string, readonly Line[]>> = {
     { words: ({ host }) => ['convert', '--to', 'docker', `${host}/app:1`], asks: 'bodies' },
     { words: ({ host }) => ['convert', '--compression', 'none', `${host}/app:1`], asks: 'bodies' },
   ],
+  sign: [
+    { words: ({ host, layout }) => ['sign', '--key', `${layout}.key`, `${host}/app:1`], asks: 'bodies' },
+  ],
+  verify: [
+    { words: ({ host, layout }) => ['verify', '--key', `${layout}.pub`, `${host}/app:1`], asks: 'bodies' },
+  ],
+  attest: [
+    {
+      words: ({ host, layout }) => [
+        'attest',
+        '--key',
+        `${layout}.key`,
+        '--type',
+        'link',
+        '--predicate',
+        `${layout}/index.json`,
+        `${host}/app:1`,
+      ],
+      asks: 'bodies',
+    },
+  ],
+  'attestation ls': [{ words: ({ host }) => ['attestation', 'ls', `${host}/app:1`], asks: 'bodies' }],
+  'attestation get': [
+    {
+      words: ({ host, layout }) => [
+        'attestation',
+        'get',
+        '--key',
+        `${layout}.pub`,
+        '--type',
+        'link',
+        `${host}/app:1`,
+      ],
+      asks: 'bodies',
+    },
+  ],
+  'key generate': [{ words: () => ['key', 'generate', '-o', 'made'] }],
+  'key public': [{ words: ({ layout }) => ['key', 'public', `${layout}.key`] }],
+  'key import': [{ words: ({ layout }) => ['key', 'import', `${layout}.key`, '-o', 'imported'] }],
   mutate: [{ words: ({ host }) => ['mutate', '-u', '5', `${host}/app:1`], asks: 'bodies' }],
   // The lines of one process share its stdin, and an edit reads it to the end before it asks.
   'edit config': [{ words: ({ host }) => ['edit', 'config', `${host}/app:1`], input: '{}' }],

@@ -1,5 +1,6 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext } from 'node:test';
@@ -115,6 +116,9 @@ async function fill(template: string, image: Image): Promise<void> {
   const { repository, root } = await imageSource(image);
   await copyImage(repository, root.digest, layout, { tags: ['1'] });
   await layout.commit?.();
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  await writeFile(join(template, 'layout.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  await writeFile(join(template, 'layout.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
   await using disk = await openDiskRegistry(join(template, 'store'));
   await store(disk, 'app', ['1'], image);
 }

@@ -1,7 +1,7 @@
 import { fromBase64Url, toBase64Url } from '../../spec/base64url.ts';
 
 /** Signs texts with a secret key, so that the process can verify them when a client returns them. */
-export interface Signer {
+export interface TokenSigner {
   /** Returns the signature: 43 characters of base64url. */
   sign(text: string): Promise<string>;
   /** Returns whether the signature is right. The time does not depend on the number of right characters. */
@@ -13,7 +13,7 @@ type HmacKey = Parameters<typeof crypto.subtle.sign>[1];
 const algorithm = { name: 'HMAC', hash: 'SHA-256' } as const;
 
 /** One key serves several purposes. A signature for one purpose is invalid for the others. */
-export function createSigner(key: Uint8Array, purpose: string): Signer {
+export function createSigner(key: Uint8Array, purpose: string): TokenSigner {
   let made: Promise<HmacKey> | undefined;
   const ready = (): Promise<HmacKey> => {
     made ??= deriveKey(key, purpose);

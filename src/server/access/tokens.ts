@@ -1,6 +1,6 @@
 import { fromBase64Url, toBase64Url } from '../../spec/base64url.ts';
 import type { Clock } from '../../time/clock.ts';
-import { createSigner, type Signer } from './signer.ts';
+import { createSigner, type TokenSigner } from './signer.ts';
 import type { User, UserDirectory } from './user-directory.ts';
 
 /** One entry of a token's `access` claim. */
@@ -123,7 +123,7 @@ interface TokenFormat {
   open(token: string): Promise<Claims | undefined>;
 }
 
-function createTokenFormat(signer: Signer, typ: string): TokenFormat {
+function createTokenFormat(signer: TokenSigner, typ: string): TokenFormat {
   const header = toBase64Url(new TextEncoder().encode(JSON.stringify({ alg: 'HS256', typ })));
   return {
     async sign(claims) {

@@ -3,7 +3,7 @@ import { isRepositoryName } from '../../spec/reference.ts';
 import type { Blobs, Manifests, Registry, Repository } from '../../store/contract.ts';
 import type { Upload } from '../../store/upload.ts';
 import type { Rights } from './rules.ts';
-import type { Signer } from './signer.ts';
+import type { TokenSigner } from './signer.ts';
 
 /** The caller of a registry and its rights. */
 export interface Viewer {
@@ -11,7 +11,7 @@ export interface Viewer {
   readonly user: string | undefined;
   readonly rights: Rights;
   /** Signs the ids of upload sessions. */
-  readonly signer: Signer;
+  readonly signer: TokenSigner;
 }
 
 /** Maximum number of repositories that a mount without a source searches before the client must upload the bytes. */
