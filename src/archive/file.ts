@@ -85,10 +85,21 @@ export async function writeFile(
   source: AsyncIterable<Uint8Array>,
   { flush = false }: { readonly flush?: boolean } = {},
 ): Promise<void> {
+  for await (const _ of writing(path, source, { flush }));
+}
+
+/** Does the same, and passes the bytes on meanwhile. */
+export async function* writing(
+  path: string,
+  source: AsyncIterable<Uint8Array>,
+  { flush = false }: { readonly flush?: boolean } = {},
+): AsyncIterable<Uint8Array> {
   const handle = await onArchiveFile(path, () => open(path, 'w'));
   try {
-    for await (const chunk of gathered(source, step))
+    for await (const chunk of gathered(source, step)) {
+      yield chunk;
       await onArchiveFile(path, () => writeFully(handle, chunk));
+    }
     if (flush) await onArchiveFile(path, () => handle.sync());
   } finally {
     await handle.close();

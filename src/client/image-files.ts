@@ -1,9 +1,9 @@
 import type { FileEntry } from '../image/file-entry.ts';
 import type { Image } from '../image/image.ts';
 import { openImageFile } from '../image/open-file.ts';
-import { openFileSystem } from '../image/open-file-system.ts';
+import { mergeLayers, openFileSystem } from '../image/open-file-system.ts';
+import { PathTable } from '../image/path-table.ts';
 import { isLayerType } from '../spec/media-type.ts';
-import { compareBytes } from '../store/listing.ts';
 import type { Connections } from './connections.ts';
 import { createKeptLayers, type KeptLayers } from './kept-layers.ts';
 import { openSource } from './open.ts';
@@ -70,9 +70,7 @@ export async function* listFiles(
   options: ReadOptions = {},
 ): AsyncIterable<FileEntry> {
   await using opened = await openImageSource(connections, place, options);
-  const { signal } = options;
-  const entries = [...(await openFileSystem(opened.image, { signal })).entries()];
-  yield* entries.sort((a, b) => compareBytes(a.path, b.path));
+  yield* (await mergeLayers(opened.image, new PathTable(), { signal: options.signal })).fileSystem.sorted();
 }
 
 /** Yields the content of one file. Reads no layer below the one that decides. */

@@ -1,6 +1,6 @@
 import { createSpool } from '../archive/spool.ts';
 import type { UnpackLimits } from '../flow/compression.ts';
-import type { Content, OpenOptions } from '../flow/content.ts';
+import { type Content, type OpenOptions, sliced } from '../flow/content.ts';
 import type { Image } from '../image/image.ts';
 import type { Layer } from '../image/layer.ts';
 
@@ -14,23 +14,28 @@ export interface KeptLayers extends AsyncDisposable {
 export function createKeptLayers(): KeptLayers {
   const spool = createSpool();
   const kept = new Map<string, Content>();
-  const contentOf = async (
+  async function* read(
     key: string,
     layer: Layer,
     limits: UnpackLimits | undefined,
-    { signal }: OpenOptions,
-  ): Promise<Content> => {
-    const content = kept.get(key) ?? (await spool.keep(layer.uncompressed(limits).open({ signal })));
-    kept.set(key, content);
-    return content;
-  };
+    options: OpenOptions,
+  ): AsyncIterable<Uint8Array> {
+    const content = kept.get(key);
+    if (content !== undefined) {
+      yield* content.open(options);
+      return;
+    }
+    const unpacked = layer.uncompressed(limits).open({ signal: options.signal });
+    yield* sliced(
+      spool.keeping(unpacked, (whole) => kept.set(key, whole)),
+      options,
+    );
+  }
   const keepLayer = (key: string, layer: Layer): Layer => ({
     ...layer,
     uncompressed: (limits) => ({
       replayable: true,
-      async *open(options: OpenOptions = {}): AsyncIterable<Uint8Array> {
-        yield* (await contentOf(key, layer, limits, options)).open(options);
-      },
+      open: (options = {}) => read(key, layer, limits, options),
     }),
   });
   return {

@@ -3,10 +3,15 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { signal as abortSignal, checkArgument, checkOptions, object, type Shape } from '../spec/options.ts';
 import { aView } from '../store/checks.ts';
 import { compareBytes } from '../store/listing.ts';
+import { Bits } from './bits.ts';
 import { type ConfigChange, diffConfigs } from './diff-configs.ts';
 import type { FileEntry } from './file-entry.ts';
+import { entryOf } from './file-listing.ts';
+import type { FileTree } from './file-tree.ts';
 import type { Image } from './image.ts';
-import { type FileSystemOptions, type ImageFileSystem, openFileSystem } from './open-file-system.ts';
+import { LayerBodies } from './layer-bodies.ts';
+import { type FileSystemOptions, type MergedImage, mergeLayers, opener } from './open-file-system.ts';
+import { PathTable, rootPath } from './path-table.ts';
 
 /** A part of a file that differs. */
 export type FilePart = 'type' | 'content' | 'target' | 'mode' | 'owner' | 'device' | 'extended attributes';
@@ -76,9 +81,10 @@ export async function diffImages(
   const isSame = old.descriptor.digest === young.descriptor.digest;
   const layers = diffLayers(old.body.layers, young.body.layers);
   if (isSame) return { isSame, config, layers, files: [] };
+  const paths = new PathTable();
   // One after the other, so that a layer of both is fetched once.
-  const first = sideOf(await openFileSystem(before, options), old.body.layers);
-  const second = sideOf(await openFileSystem(after, options), young.body.layers);
+  const first = sideOf(await mergeLayers(before, paths, options), old.body.layers);
+  const second = sideOf(await mergeLayers(after, paths, options), young.body.layers);
   return { isSame, config, layers, files: await diffFiles(first, second, options) };
 }
 
@@ -92,23 +98,22 @@ function diffLayers(before: readonly Descriptor[], after: readonly Descriptor[])
   ];
 }
 
-interface Side {
-  readonly fileSystem: ImageFileSystem;
-  readonly layers: readonly Descriptor[];
-  readonly entries: ReadonlyMap<string, FileEntry>;
+/** One of two images. Their trees have one table of paths. */
+interface Side extends MergedImage {
+  readonly tree: FileTree;
+  readonly descriptors: readonly Descriptor[];
 }
 
-function sideOf(fileSystem: ImageFileSystem, layers: readonly Descriptor[]): Side {
-  return {
-    fileSystem,
-    layers,
-    entries: new Map([...fileSystem.entries()].map((entry) => [entry.path, entry])),
-  };
+function sideOf(merged: MergedImage, descriptors: readonly Descriptor[]): Side {
+  return { ...merged, tree: merged.fileSystem.tree, descriptors };
 }
 
-/** Returns the file of a name: of a further name of a file, the first one. */
-function fileOf({ entries }: Side, entry: FileEntry): FileEntry {
-  return (entry.type === 'link' ? entries.get(entry.linkname ?? '') : undefined) ?? entry;
+/** Two files of equal size. Their content decides. */
+interface OpenPair {
+  readonly path: number;
+  readonly old: number;
+  readonly young: number;
+  readonly parts: FilePart[];
 }
 
 async function diffFiles(
@@ -117,47 +122,59 @@ async function diffFiles(
   options: FileSystemOptions,
 ): Promise<readonly FileChange[]> {
   const changes: FileChange[] = [];
-  /** Pairs of equal size. Their content decides. */
-  const open = new Map<
-    string,
-    { readonly old: FileEntry; readonly young: FileEntry; readonly parts: FilePart[] }
-  >();
-  for (const [path, entry] of before.entries) {
-    const old = fileOf(before, entry);
-    const other = after.entries.get(path);
-    if (other === undefined) {
-      changes.push({ kind: 'deleted', path, before: old.size });
-      continue;
+  const open: OpenPair[] = [];
+  for (const [path, hasOld, hasYoung] of pathsOf(before.tree, after.tree)) {
+    const [old, young] = [before.tree.inodeOf(path), after.tree.inodeOf(path)];
+    if (hasOld && hasYoung && isOnePlace(before, old, after, young)) continue;
+    const name = before.tree.paths.textOf(path);
+    const was = hasOld ? entryOf(before.tree, path, name) : undefined;
+    const is = hasYoung ? entryOf(after.tree, path, name) : undefined;
+    if (was === undefined) changes.push({ kind: 'added', path: name, after: is?.size });
+    else if (is === undefined) changes.push({ kind: 'deleted', path: name, before: was.size });
+    else {
+      const parts = differing(was, is);
+      const isOpen = was.type === 'file' && is.type === 'file' && was.size === is.size;
+      if (isOpen && old !== undefined && young !== undefined) open.push({ path, old, young, parts });
+      else if (parts.length > 0)
+        changes.push({ kind: 'changed', path: name, before: was.size, after: is.size, parts });
     }
-    const young = fileOf(after, other);
-    const parts = differing(old, young);
-    if (
-      old.type === 'file' &&
-      young.type === 'file' &&
-      old.size === young.size &&
-      !isOnePlace(before, old, after, young)
-    ) {
-      open.set(path, { old, young, parts });
-    } else if (parts.length > 0)
-      changes.push({ kind: 'changed', path, before: old.size, after: young.size, parts });
   }
-  for (const [path, entry] of after.entries) {
-    if (!before.entries.has(path)) changes.push({ kind: 'added', path, after: fileOf(after, entry).size });
-  }
-  const olds = await digestsOf(before, new Set([...open.values()].map(({ old }) => old.path)), options);
-  const youngs = await digestsOf(after, new Set([...open.values()].map(({ young }) => young.path)), options);
-  for (const [path, { old, young, parts }] of open) {
-    if (olds.get(old.path) !== youngs.get(young.path)) parts.unshift('content');
-    if (parts.length > 0) changes.push({ kind: 'changed', path, before: old.size, after: young.size, parts });
+  const olds = await digestsOf(before, new Set(open.map(({ old }) => old)), options);
+  const youngs = await digestsOf(after, new Set(open.map(({ young }) => young)), options);
+  for (const { path, old, young, parts } of open) {
+    if (olds.get(old) !== youngs.get(young)) parts.unshift('content');
+    const { size } = before.tree.inodes.headerOf(old);
+    const name = before.tree.paths.textOf(path);
+    if (parts.length > 0) changes.push({ kind: 'changed', path: name, before: size, after: size, parts });
   }
   return changes.sort((a, b) => compareBytes(a.path, b.path));
 }
 
+/** Yields the paths that are a node of at least one of two trees. A parent has a smaller number than its children. */
+function* pathsOf(
+  before: FileTree,
+  after: FileTree,
+): Iterable<readonly [path: number, hasOld: boolean, hasYoung: boolean]> {
+  const [olds, youngs] = [new Bits(), new Bits()];
+  olds.add(rootPath);
+  youngs.add(rootPath);
+  for (let path = 1; path < before.paths.size; path++) {
+    const parent = before.paths.parentOf(path);
+    const hasOld = olds.has(parent) && before.has(path);
+    const hasYoung = youngs.has(parent) && after.has(path);
+    if (hasOld && before.isDirectory(path)) olds.add(path);
+    if (hasYoung && after.isDirectory(path)) youngs.add(path);
+    if (hasOld || hasYoung) yield [path, hasOld, hasYoung];
+  }
+}
+
 /** Whether two files are one entry of one layer. */
-function isOnePlace(before: Side, old: FileEntry, after: Side, young: FileEntry): boolean {
-  const [a, b] = [before.fileSystem.locate(old.path), after.fileSystem.locate(young.path)];
-  if (a === undefined || b === undefined || a.position !== b.position) return false;
-  return before.layers[a.layer]?.digest === after.layers[b.layer]?.digest;
+function isOnePlace(before: Side, old: number | undefined, after: Side, young: number | undefined): boolean {
+  if (old === undefined || young === undefined) return old === young;
+  const [a, b] = [before.tree.inodes, after.tree.inodes];
+  const isOneLayer =
+    before.descriptors[a.layerOf(old)]?.digest === after.descriptors[b.layerOf(young)]?.digest;
+  return isOneLayer && a.headerOf(old).position === b.headerOf(young).position;
 }
 
 /** Returns the parts that differ by the headers alone. */
@@ -179,16 +196,25 @@ function textOf({ xattrs = new Map<string, Uint8Array>() }: FileEntry): string {
   return JSON.stringify(sorted.map(([name, value]) => [name, [...value]]));
 }
 
+/** Returns the digests of the content of some files. */
 async function digestsOf(
-  { fileSystem }: Side,
-  paths: ReadonlySet<string>,
-  { signal }: FileSystemOptions,
-): Promise<ReadonlyMap<string, string>> {
-  const digests = new Map<string, string>();
-  for await (const { path, body } of fileSystem.files({ wants: (entry) => paths.has(entry.path), signal })) {
-    const hasher = createHasher();
-    for await (const chunk of body) hasher.update(chunk);
-    digests.set(path, hasher.digest());
+  { tree, layers }: Side,
+  files: ReadonlySet<number>,
+  options: FileSystemOptions,
+): Promise<ReadonlyMap<number, string>> {
+  const digests = new Map<number, string>();
+  const bodies = new LayerBodies(opener(layers, options));
+  try {
+    for (const file of [...files].sort((a, b) => a - b)) {
+      options.signal?.throwIfAborted();
+      await bodies.openLayer(tree.inodes.layerOf(file));
+      const hasher = createHasher();
+      for await (const chunk of bodies.body(tree.inodes.headerOf(file))) hasher.update(chunk);
+      digests.set(file, hasher.digest());
+    }
+    await bodies.finish();
+  } finally {
+    await bodies.close();
   }
   return digests;
 }

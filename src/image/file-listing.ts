@@ -1,8 +1,10 @@
-import { bytesContent } from '../flow/content.ts';
 import type { TarMetadata } from '../tar/metadata.ts';
-import type { FileEntry, FileWithContent, ReadFilesOptions } from './file-entry.ts';
-import { type DirectoryNode, type FileNode, type FileTree, type Inode, isDirectory } from './file-tree.ts';
-import { readWholeTar } from './whole-tar.ts';
+import { Bits } from './bits.ts';
+import { Column } from './columns.ts';
+import type { FileEntry } from './file-entry.ts';
+import type { FileTree } from './file-tree.ts';
+import type { StoredHeader } from './header-store.ts';
+import { rootPath } from './path-table.ts';
 
 /** The metadata of a directory that no layer lists. */
 export const unlisted: TarMetadata = {
@@ -15,75 +17,150 @@ export const unlisted: TarMetadata = {
   gname: '',
 };
 
+/** A file with the paths of its names. */
+export interface ListedFile {
+  readonly inode: number;
+  readonly first: number;
+  readonly others: readonly number[];
+}
+
 /** The names of a tree in the order of a tar that can be unpacked. */
 export interface FileListing {
-  /** Entries without content, each directory before its content. */
-  readonly first: readonly FileEntry[];
-  /** Each file with the entries of all its names, in the order of the layers. */
-  readonly files: readonly (readonly [Inode, readonly FileEntry[]])[];
+  /** Yields the entries without content, each directory before its content. */
+  first(): Iterable<FileEntry>;
+  /** Yields the files in the order of the layers. */
+  files(): Iterable<ListedFile>;
 }
 
 /** Lists all names but the root. */
 export function listing(tree: FileTree): FileListing {
-  const first: FileEntry[] = [];
-  const names = new Map<Inode, string[]>();
-  for (const [path, node] of tree.nodes()) {
-    const { inode } = node;
-    if (isDirectory(node)) first.push(entryOf(path, node));
-    else if (inode !== undefined) {
-      const known = names.get(inode);
-      if (known === undefined) names.set(inode, [path]);
-      else known.push(path);
-    }
+  return {
+    *first() {
+      for (const node of tree.directories()) yield entryOf(tree, node);
+    },
+    files: () => namesOfFiles(tree).files(),
+  };
+}
+
+/** The names of files, collected by file. */
+export interface FileNames {
+  /** Adds a name of a file. The names come in the order of a listing. */
+  add(path: number, inode: number): void;
+  /** Yields the files in the order of the layers, first the name that the layer lists the file under, if it is there. */
+  files(): Iterable<ListedFile>;
+  /** Returns the name that would come first. */
+  firstOf(file: number): number | undefined;
+}
+
+const none: readonly number[] = [];
+
+export function createFileNames({ inodes }: FileTree): FileNames {
+  const own = new Bits();
+  /** For each file the last of its other names, and for each of these the one before. None of them is the root. */
+  const lasts = new Column();
+  const before = new Column();
+  /** The first of them. */
+  const firsts = new Column();
+  const othersOf = (inode: number): readonly number[] => {
+    if (lasts.get(inode) === 0) return none;
+    const others: number[] = [];
+    for (let path = lasts.get(inode); path !== 0; path = before.get(path)) others.push(path);
+    return others.toReversed();
+  };
+  return {
+    add(path, inode) {
+      if (inodes.pathOf(inode) === path) {
+        own.add(inode);
+        return;
+      }
+      if (lasts.get(inode) === 0) firsts.set(inode, path);
+      before.set(path, lasts.get(inode));
+      lasts.set(inode, path);
+    },
+    firstOf(inode) {
+      if (own.has(inode)) return inodes.pathOf(inode);
+      return lasts.get(inode) === 0 ? undefined : firsts.get(inode);
+    },
+    *files() {
+      for (let inode = 0; inode < inodes.size; inode++) {
+        const others = othersOf(inode);
+        if (own.has(inode)) yield { inode, first: inodes.pathOf(inode), others };
+        else if (others[0] !== undefined) yield { inode, first: others[0], others: others.slice(1) };
+      }
+    },
+  };
+}
+
+function namesOfFiles(tree: FileTree): FileNames {
+  const names = createFileNames(tree);
+  let hasOthers = false;
+  // A parent has a smaller number than its children.
+  const directories = new Bits();
+  directories.add(rootPath);
+  for (let path = 1; path < tree.paths.size; path++) {
+    if (!directories.has(tree.paths.parentOf(path)) || !tree.has(path)) continue;
+    const inode = tree.inodeOf(path);
+    if (tree.isDirectory(path)) directories.add(path);
+    else if (inode !== undefined && tree.inodes.pathOf(inode) === path) names.add(path, inode);
+    else hasOthers = true;
   }
-  const ordered = [...names].sort(([a], [b]) => a.layer - b.layer || a.position - b.position);
-  return { first, files: ordered.map(([inode, paths]) => [inode, namesOfFile(inode, paths)]) };
-}
-
-/** The first name is the one that the layer lists the file under, if it is left. */
-export function namesOfFile(inode: Inode, paths: readonly string[]): readonly FileEntry[] {
-  const first = paths.includes(inode.path) ? inode.path : (paths[0] ?? inode.path);
-  const file = entryOf(first, { inode });
-  const others = paths.filter((path) => path !== first);
-  return [
-    file,
-    ...others.map((path) => ({ ...file, path, type: 'link' as const, size: 0, linkname: first })),
-  ];
-}
-
-/** Describes a node under a path. */
-export function entryOf(path: string, { inode }: FileNode | DirectoryNode): FileEntry {
-  if (inode === undefined) return { path, type: 'directory', size: 0, ...unlisted };
-  const { linkname, ...header } = inode.header;
-  const link = linkname === undefined || header.type !== 'symlink' ? {} : { linkname };
-  return { path, ...header, ...link, layer: inode.layer };
-}
-
-/** Yields the entries of a listing with their content. `open` opens a layer, at most once, and reads it to its end. */
-export async function* readListing(
-  { first: bare, files }: FileListing,
-  open: (layer: number) => AsyncIterable<Uint8Array>,
-  { wants = () => true, signal }: ReadFilesOptions = {},
-): AsyncIterable<FileWithContent> {
-  for (const entry of bare.filter(wants)) yield { ...entry, body: nothing() };
-  const wanted = files
-    .map(([inode, entries]) => [inode, entries.filter(wants)] as const)
-    .filter(([, entries]) => entries.length > 0);
-  const layers = new Map<number, Map<number, readonly FileEntry[]>>();
-  for (const [{ layer, position }, entries] of wanted) {
-    const positions = layers.get(layer) ?? new Map<number, readonly FileEntry[]>();
-    layers.set(layer, positions.set(position, entries));
+  if (!hasOthers) return names;
+  // Only these need the order of the names, which takes a sort.
+  for (const node of tree.nodes()) {
+    const inode = tree.inodeOf(node);
+    if (inode !== undefined && !tree.isDirectory(node) && tree.inodes.pathOf(inode) !== node)
+      names.add(node, inode);
   }
-  for (const [layer, positions] of layers) {
-    let position = 0;
-    for await (const { body } of readWholeTar(open(layer), { what: `layer ${layer}`, signal })) {
-      const [first, ...others] = positions.get(position++) ?? [];
-      if (first !== undefined) yield { ...first, body: first.type === 'file' ? body : nothing() };
-      for (const other of others) yield { ...other, body: nothing() };
-    }
+  return names;
+}
+
+/** Yields the entries of all names in the byte order of their paths. */
+export function* sortedEntries(tree: FileTree): Iterable<FileEntry> {
+  const names = namesOfFiles(tree);
+  for (const node of tree.sorted()) {
+    const inode = tree.inodeOf(node);
+    const first = inode === undefined || tree.isDirectory(node) ? undefined : names.firstOf(inode);
+    const entry = entryOf(tree, node);
+    yield first === undefined || first === node ? entry : linkTo(entry, tree.paths.textOf(first), entry.path);
   }
 }
 
-function nothing(): AsyncIterable<Uint8Array> {
-  return bytesContent(new Uint8Array(0)).open();
+/** Returns the entries of all names of a file. */
+export function entriesOfFile(
+  tree: FileTree,
+  { inode, first, others }: ListedFile,
+  header: StoredHeader = tree.inodes.headerOf(inode),
+): readonly FileEntry[] {
+  const file = entryOfHeader(header, tree.paths.textOf(first), tree.inodes.layerOf(inode));
+  if (others.length === 0) return [file];
+  return [file, ...others.map((path) => linkTo(file, file.path, tree.paths.textOf(path)))];
+}
+
+/** Makes the entry of another name of a file. */
+export function linkTo(file: FileEntry, linkname: string, path: string): FileEntry {
+  return { ...file, path, type: 'link', size: 0, linkname };
+}
+
+/** Describes a node, under another path than its own if one is given. */
+export function entryOf(tree: FileTree, node: number, path: string = tree.paths.textOf(node)): FileEntry {
+  const inode = tree.inodeOf(node);
+  return inode === undefined
+    ? { path, type: 'directory', size: 0, ...unlisted }
+    : entryOfInode(tree, inode, path);
+}
+
+/** Describes a file under a path. */
+export function entryOfInode({ inodes }: FileTree, inode: number, path: string): FileEntry {
+  return entryOfHeader(inodes.headerOf(inode), path, inodes.layerOf(inode));
+}
+
+function entryOfHeader(header: StoredHeader, path: string, layer: number): FileEntry {
+  const link = header.type === 'symlink' ? { linkname: header.linkname ?? '' } : {};
+  return { path, ...fieldsOf(header), ...link, layer };
+}
+
+/** Returns the part of a header that an entry has, too. */
+export function fieldsOf(header: StoredHeader): Omit<FileEntry, 'path' | 'linkname' | 'layer'> {
+  const { type, size, mode, mtime, nanoseconds, uid, gid, xattrs, windows, device, uname, gname } = header;
+  return { type, size, mode, mtime, nanoseconds, uid, gid, xattrs, windows, device, uname, gname };
 }

@@ -1,9 +1,15 @@
 import { ContentError } from '../errors.ts';
+import type { SignalOptions } from '../store/contract.ts';
 import type { TarType } from '../tar/entry.ts';
+import { Column } from './columns.ts';
 import type { FileEntry, FileWithContent, ReadFilesOptions } from './file-entry.ts';
-import { entryOf, listing, readListing } from './file-listing.ts';
-import { type FileNode, FileTree, type Inode, isDirectory, makeDirectory } from './file-tree.ts';
-import { type LayerChanges, type LayerEntry, shown } from './layer-changes.ts';
+import { entriesOfFile, entryOf, listing, sortedEntries } from './file-listing.ts';
+import { FileTree, tooManyFiles } from './file-tree.ts';
+import type { OpenLayer } from './layer-bodies.ts';
+import { type LayerChanges, shown } from './layer-changes.ts';
+import { tarOfListing } from './listing-tar.ts';
+import { PathTable, rootPath } from './path-table.ts';
+import { readListing } from './read-listing.ts';
 
 /** The names of a merged file system. */
 export interface FileLookup {
@@ -40,48 +46,51 @@ export interface FileSystem extends FileLookup {
    * @throws TOO_LARGE above a million files
    */
   apply(changes: LayerChanges): readonly string[];
+  /** Yields all entries in the byte order of their paths. */
+  sorted(): Iterable<FileEntry>;
   /**
    * Yields the entries with their content. `open` opens the uncompressed tar of a layer; each is opened at most once,
    * and read to its end.
    */
-  files(
-    open: (layer: number) => AsyncIterable<Uint8Array>,
-    options?: ReadFilesOptions,
-  ): AsyncIterable<FileWithContent>;
+  files(open: OpenLayer, options?: ReadFilesOptions): AsyncIterable<FileWithContent>;
+  /** Yields the entries with their content as one tar. */
+  tar(open: OpenLayer, options?: SignalOptions): AsyncIterable<Uint8Array>;
 }
 
 /**
  * Makes an empty file system, to which the layers are applied from the bottom.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#applying-changesets
  */
-export function createFileSystem(): FileSystem {
-  const tree = new FileTree();
-  let layers = 0;
+export function createFileSystem(paths: PathTable = new PathTable()): FileSystem {
+  const tree = new FileTree(paths);
   return {
     tree,
-    apply: (changes) => applyLayer(tree, layers++, changes),
+    apply: (changes) => applyLayer(tree, changes),
     *entries() {
-      const { first, files } = listing(tree);
-      yield* first;
-      for (const [, entries] of files) yield* entries;
+      const all = listing(tree);
+      yield* all.first();
+      for (const file of all.files()) yield* entriesOfFile(tree, file);
     },
     find(path) {
       const found = nodeAt(tree, path);
-      return found === undefined ? undefined : entryOf(path, found);
+      return found === undefined ? undefined : entryOf(tree, found, path);
     },
     resolvePath: (path) => resolvePath(tree, path),
     locate(path) {
       const found = nodeAt(tree, path);
       if (found === undefined) return undefined;
-      const { inode } = found;
-      if (inode === undefined || isDirectory(found)) return { type: 'directory', layer: 0, position: 0 };
-      return { type: inode.header.type, layer: inode.layer, position: inode.position };
+      const inode = tree.inodeOf(found);
+      if (inode === undefined || tree.isDirectory(found)) return { type: 'directory', layer: 0, position: 0 };
+      const { type, position } = tree.inodes.headerOf(inode);
+      return { type, layer: tree.inodes.layerOf(inode), position };
     },
-    files: (open, options) => readListing(listing(tree), open, options),
+    sorted: () => sortedEntries(tree),
+    files: (open, options) => readListing({ tree, listing: listing(tree) }, open, options),
+    tar: (open, options) => tarOfListing({ tree, listing: listing(tree) }, open, options),
   };
 }
 
-function nodeAt(tree: FileTree, path: string): FileNode | undefined {
+function nodeAt(tree: FileTree, path: string): number | undefined {
   const found = tree.walk(path, { follow: true });
   if (found === 'a loop') throw loopOf(path);
   return typeof found === 'string' ? undefined : found;
@@ -92,12 +101,12 @@ function resolvePath(tree: FileTree, path: string): string | undefined {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   const missing: string[] = [];
   for (;;) {
-    const found = tree.resolve(parts.join('/'));
+    const found = tree.walk(parts.join('/'), { follow: true });
     if (found === 'a loop') throw loopOf(path);
     if (found === 'not a directory') return undefined;
     if (found !== 'missing') {
-      if (missing.length > 0 && !isDirectory(found.node)) return undefined;
-      const whole = [found.path, ...missing].filter((part) => part !== '.').join('/');
+      if (missing.length > 0 && !tree.isDirectory(found)) return undefined;
+      const whole = [tree.paths.textOf(found), ...missing].filter((part) => part !== '.').join('/');
       return whole === '' ? undefined : whole;
     }
     const name = parts.pop();
@@ -114,89 +123,94 @@ function loopOf(path: string): ContentError {
  * Whiteouts concern only the layers below, at any position in the tar, so they come first. A hard link names the file
  * as it is when the layer is applied: a file of this layer, else one of the layers below.
  */
-function applyLayer(tree: FileTree, layer: number, changes: LayerChanges): readonly string[] {
+function applyLayer(tree: FileTree, changes: LayerChanges): readonly string[] {
+  if (changes.paths !== tree.paths) throw new RangeError('the layer has another table of paths');
+  if (changes.isCut) throw tooManyFiles();
   const faults = [...changes.faults];
-  const inodes = changes.entries.map(({ path, position, header }) => ({ layer, position, path, header }));
-  const own = new Map<string, Inode>();
-  const links = new Map<string, string>();
-  for (const [at, { path, target }] of changes.entries.entries()) {
-    const inode = inodes[at];
-    if (target !== undefined) links.set(path, target);
-    else if (inode !== undefined) own.set(path, inode);
-  }
-  const below = new Map<string, FileNode>();
-  for (const target of links.values()) {
-    const found = own.has(target) || links.has(target) ? 'missing' : tree.walk(target);
-    if (typeof found !== 'string') below.set(target, found);
-  }
+  const first = tree.inodes.add(changes);
+  const linked = changes.hasLinks ? linksOf(tree, changes, first) : undefined;
   removeBelow(tree, changes);
-  const linked = linkedFiles(own, links, below);
-  for (const [at, entry] of changes.entries.entries()) {
-    const { target } = entry;
-    const inode = target === undefined ? inodes[at] : linked(target);
-    const fault = inode === undefined ? missingTarget(entry) : put(tree, entry, inode);
+  for (let entry = 0; entry < changes.count; entry++) {
+    const target = changes.targetOf(entry);
+    const inode = target === undefined ? first + entry : linked?.(target);
+    const fault = inode === undefined ? missingTarget(changes, entry) : put(tree, changes, entry, inode);
     if (fault !== undefined) faults.push(fault);
   }
   return faults;
 }
 
-function removeBelow(tree: FileTree, { emptied, removed }: LayerChanges): void {
+function removeBelow(tree: FileTree, { paths, emptied, removed }: LayerChanges): void {
   for (const path of emptied) {
-    const found = tree.walk(path, { follow: true });
-    if (typeof found !== 'string') found.children?.clear();
+    const found = tree.walkPath(path, { follow: true });
+    if (typeof found === 'number' && tree.isDirectory(found)) tree.empty(found);
   }
   for (const path of removed) {
-    const [parent, name] = split(path);
-    const found = tree.walk(parent, { follow: true });
-    if (typeof found !== 'string') found.children?.delete(name);
+    const parent = tree.walkPath(paths.parentOf(path), { follow: true });
+    if (typeof parent !== 'number' || !tree.isDirectory(parent)) continue;
+    const found = paths.find(parent, paths.nameOf(path));
+    if (found !== undefined && tree.has(found)) tree.remove(found);
   }
 }
 
-/** Finds the file that a hard link names, through other links of the layer. Follows each of them once. */
-function linkedFiles(
-  own: ReadonlyMap<string, Inode>,
-  links: ReadonlyMap<string, string>,
-  below: ReadonlyMap<string, FileNode>,
-): (target: string) => Inode | undefined {
-  const known = new Map<string, Inode | undefined>();
+/** Returns a function that finds the file that a hard link names, through other links of the layer. */
+function linksOf(
+  tree: FileTree,
+  changes: LayerChanges,
+  first: number,
+): (target: number) => number | undefined {
+  // By path, each one more, since 0 means none: the last inode of the layer, the target of the last link, the inode below.
+  const [own, links, below] = [new Column(), new Column(), new Column()];
+  for (let entry = 0; entry < changes.count; entry++) {
+    const target = changes.targetOf(entry);
+    if (target === undefined) own.set(changes.pathOf(entry), first + entry + 1);
+    else links.set(changes.pathOf(entry), target + 1);
+  }
+  for (let entry = 0; entry < changes.count; entry++) {
+    const target = changes.targetOf(entry);
+    if (target === undefined || own.get(target) !== 0 || links.get(target) !== 0) continue;
+    const found = tree.walkPath(target);
+    if (typeof found === 'number') below.set(target, (tree.inodeOf(found) ?? -1) + 1);
+  }
   return (target) => {
-    const seen = new Set<string>();
+    const seen = new Set<number>();
     let at = target;
-    while (!own.has(at) && !known.has(at) && links.has(at) && !seen.has(at)) {
+    while (own.get(at) === 0 && links.get(at) !== 0 && !seen.has(at)) {
       seen.add(at);
-      at = links.get(at) ?? at;
+      at = links.get(at) - 1;
     }
-    const found = own.get(at) ?? known.get(at) ?? below.get(at)?.inode;
-    for (const name of seen) known.set(name, found);
-    return found;
+    // So that a long chain is not followed once for each of its links.
+    for (const passed of seen) links.set(passed, at + 1);
+    const inode = own.get(at) || below.get(at);
+    return inode === 0 ? undefined : inode - 1;
   };
 }
 
 /** Puts an entry into the tree. Returns a sentence if that is impossible. */
-function put(tree: FileTree, { path, target }: LayerEntry, inode: Inode): string | undefined {
-  const isDirectoryEntry = inode.header.type === 'directory';
-  if (path === '.') {
-    tree.root = makeDirectory(inode, tree.root.children);
+function put(tree: FileTree, changes: LayerChanges, entry: number, inode: number): string | undefined {
+  const { paths } = changes;
+  const path = changes.pathOf(entry);
+  const isDirectoryEntry = tree.inodes.typeOf(inode) === 'directory';
+  if (changes.targetOf(entry) !== undefined && isDirectoryEntry)
+    return `contains "${textOf(changes, path)}", a hard link to a directory`;
+  if (path === rootPath) {
+    tree.set(rootPath, inode);
     return undefined;
   }
-  if (target !== undefined && isDirectoryEntry)
-    return `contains "${shown(path)}", a hard link to a directory`;
-  const [parentPath, name] = split(path);
-  const parent = tree.directoryFor(parentPath);
-  if (typeof parent === 'string') {
-    return `contains "${shown(path)}", but "${shown(parentPath)}" is ${parent}`;
-  }
-  const before = parent.children.get(name);
-  const children = before && isDirectory(before) ? before.children : undefined;
-  tree.set(parent, name, isDirectoryEntry ? makeDirectory(inode, children) : { inode });
+  const above = paths.parentOf(path);
+  const parent = tree.directoryFor(above);
+  if (typeof parent === 'string')
+    return `contains "${textOf(changes, path)}", but "${textOf(changes, above)}" is ${parent}`;
+  tree.set(parent === above ? path : paths.enter(parent, paths.nameOf(path)), inode);
   return undefined;
 }
 
-function missingTarget({ path, target = '' }: LayerEntry): string {
-  return `contains "${shown(path)}", a hard link to "${shown(target)}", which does not exist`;
+function missingTarget(changes: LayerChanges, entry: number): string {
+  const target = changes.targetOf(entry) ?? rootPath;
+  const path = textOf(changes, changes.pathOf(entry));
+  return `contains "${path}", a hard link to "${textOf(changes, target)}", which does not exist`;
 }
 
-function split(path: string): readonly [parent: string, name: string] {
-  const slash = path.lastIndexOf('/');
-  return slash === -1 ? ['.', path] : [path.slice(0, slash), path.slice(slash + 1)];
+/** Returns a path for a message. */
+function textOf({ paths }: LayerChanges, path: number): string {
+  return shown(paths.textOf(path));
 }

@@ -7,6 +7,7 @@ import { createFileSystem } from './filesystem.ts';
 import { findFile } from './find-file.ts';
 import { createLayerReader, type LayerChanges } from './layer-changes.ts';
 import { namesOf } from './layer-names.ts';
+import { PathTable } from './path-table.ts';
 
 type Item = readonly [name: string, fields?: Partial<TarEntry>];
 
@@ -14,8 +15,14 @@ const dir = { type: 'directory' } as const;
 const symlink = (linkname: string) => ({ type: 'symlink', linkname }) as const;
 const hard = (linkname: string) => ({ type: 'link', linkname }) as const;
 
-function changesOf(items: readonly Item[]): LayerChanges {
-  const reader = createLayerReader('layer');
+/** Returns the changes of layers, with one table of paths. */
+function layersOf(all: readonly (readonly Item[])[]): readonly LayerChanges[] {
+  const paths = new PathTable();
+  return all.map((items) => changesOf(items, paths));
+}
+
+function changesOf(items: readonly Item[], paths: PathTable): LayerChanges {
+  const reader = createLayerReader('layer', paths);
   const owner = { nanoseconds: 0, uid: 0, gid: 0, uname: '', gname: '' };
   const file = { type: 'file', size: 0, stored: 0, mode: 0o644, mtime: 0, ...owner, offset: 0 } as const;
   for (const [name, fields] of items) reader.add({ ...file, name, ...fields });
@@ -58,8 +65,8 @@ describe('findFile', () => {
     return fc
       .assert(
         fc.asyncProperty(fc.array(layer, { minLength: 1, maxLength: 4 }), path, async (items, wanted) => {
-          const layers = items.map(changesOf);
-          const merged = createFileSystem();
+          const layers = layersOf(items);
+          const merged = createFileSystem(layers[0]?.paths);
           // An image with a fault is refused if the layer at fault is read.
           fc.pre(layers.every((changes) => merged.apply(changes).length === 0));
           const expected = (() => {
@@ -130,7 +137,7 @@ describe('findFile', () => {
   ];
   for (const [title, wanted, layers, answer] of cases) {
     it(title, async () => {
-      const { found, read } = await find(wanted, layers.map(changesOf));
+      const { found, read } = await find(wanted, layersOf(layers));
       assert.deepEqual({ found, read: found === 'unsure' ? answer.read : read }, answer);
     });
   }

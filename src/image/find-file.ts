@@ -78,30 +78,32 @@ async function lookAt(path: string, parent: Directory, top: number, names: ReadN
   for (let layer = top - 1; layer >= 0; layer--) {
     const own = await names(layer);
     if (own.mayChange(path) || ancestorsOf(path).some((one) => own.mayChange(one))) return 'unsure';
-    const entry = own.entries.get(path);
+    const entry = own.entryOf(path);
     if (entry !== undefined) {
-      const { type, linkname = '' } = entry.header;
+      const { type, linkname = '', position } = own.changes.headerOf(entry);
+      const target = own.changes.targetOf(entry);
       // Where the layer does not list the directory, that must be one already, and no link that an upper layer replaced.
       if (!own.isSolid(path) && parent.layer > layer) return 'unsure';
       if (isImplied && type !== 'directory') return 'unsure';
       if (type === 'directory') return { kind: 'directory', layer };
       if (type === 'symlink') return { kind: 'symlink', linkname };
-      if (entry.target === undefined) return { kind: 'file', layer, position: entry.position };
-      return targetOf(entry.target, layer, names);
+      if (target === undefined) return { kind: 'file', layer, position };
+      return targetOf(own.changes.paths.textOf(target), layer, names);
     }
     isLoose ||= own.isLoose;
-    isImplied ||= own.implied.has(path);
+    isImplied ||= own.isImplied(path);
     if (endsHere(path, own)) break;
   }
   return isLoose ? 'unsure' : 'missing';
 }
 
 /** Whether a layer hides the path in all layers below. */
-function endsHere(path: string, { entries, removed, emptied }: LayerNames): boolean {
-  if (removed.has(path)) return true;
+function endsHere(path: string, names: LayerNames): boolean {
+  if (names.isRemoved(path)) return true;
   return ancestorsOf(path).some((one) => {
-    const entry = entries.get(one);
-    return emptied.has(one) || removed.has(one) || (entry !== undefined && entry.header.type !== 'directory');
+    const entry = names.entryOf(one);
+    const isOther = entry !== undefined && names.changes.typeOf(entry) !== 'directory';
+    return isOther || names.isEmptied(one) || names.isRemoved(one);
   });
 }
 
@@ -117,12 +119,13 @@ function ancestorsOf(path: string): readonly string[] {
 /** A hard link names a file of its own layer, or else the file as the layers below have it. */
 async function targetOf(target: string, layer: number, names: ReadNames): Promise<Seen> {
   const own = await names(layer);
-  const entry = own.entries.get(target);
-  if (entry?.target !== undefined || (entry === undefined && own.mayChange(target))) return 'unsure';
+  const entry = own.entryOf(target);
+  if (entry === undefined && own.mayChange(target)) return 'unsure';
   if (entry !== undefined) {
-    const { type, linkname = '' } = entry.header;
+    if (own.changes.targetOf(entry) !== undefined) return 'unsure';
+    const { type, linkname = '', position } = own.changes.headerOf(entry);
     if (type === 'symlink') return { kind: 'symlink', linkname };
-    return type === 'directory' ? 'unsure' : { kind: 'file', layer, position: entry.position };
+    return type === 'directory' ? 'unsure' : { kind: 'file', layer, position };
   }
   const found = await findFile(target, layer, names, { follow: false });
   return typeof found === 'string' ? 'unsure' : { kind: 'file', ...found };

@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { compareBytes } from '../store/listing.ts';
 import type { TarEntry } from '../tar/entry.ts';
 import { failsWith } from '../testing/contract/sample.ts';
-import { createFileSystem } from './filesystem.ts';
+import { createFileSystem as createWith, type FileSystem } from './filesystem.ts';
 import { createLayerReader, type LayerChanges } from './layer-changes.ts';
+import { PathTable } from './path-table.ts';
+
+/** One table for all layers, as an image has it. */
+const paths = new PathTable();
+
+function createFileSystem(): FileSystem {
+  return createWith(paths);
+}
 
 function entry(name: string, fields: Partial<TarEntry> = {}): TarEntry {
   const owner = { nanoseconds: 0, uid: 0, gid: 0, uname: '', gname: '' };
@@ -11,12 +21,29 @@ function entry(name: string, fields: Partial<TarEntry> = {}): TarEntry {
 }
 
 function changesOf(...entries: readonly TarEntry[]): LayerChanges {
-  const reader = createLayerReader('layer');
+  const reader = createLayerReader('layer', paths);
   for (const one of entries) reader.add(one);
   return reader.changes();
 }
 
+/** The entries and the whiteouts of a layer by their paths. */
+function shownChanges(changes: LayerChanges) {
+  const entries = Array.from({ length: changes.count }, (_, at) => ({
+    path: paths.textOf(changes.pathOf(at)),
+    position: changes.headerOf(at).position,
+  }));
+  const [removed, emptied] = [changes.removed, changes.emptied].map((one) =>
+    one.map((at) => paths.textOf(at)),
+  );
+  return { entries, removed, emptied, faults: changes.faults };
+}
+
 const link = (linkname: string) => ({ type: 'link', linkname }) as const;
+/** Paths in an order that differs from that of their directories: a slash comes after a minus and a dot. */
+const path = fc
+  .array(fc.constantFrom('a', 'a.b', 'a-', 'b', 'é'), { minLength: 1, maxLength: 3 })
+  .map((names) => names.join('/'));
+
 const symlink = (linkname: string) => ({ type: 'symlink', linkname }) as const;
 const directory = { type: 'directory' } as const;
 
@@ -30,7 +57,7 @@ describe('createLayerReader', () => {
     ['/', '.'],
   ] as const) {
     it(`the name ${JSON.stringify(name)} of a directory is the path ${path}`, () => {
-      const { entries, faults } = changesOf(entry(name, directory));
+      const { entries, faults } = shownChanges(changesOf(entry(name, directory)));
       assert.deepEqual([entries.map((one) => one.path), faults], [[path], []]);
     });
   }
@@ -50,7 +77,7 @@ describe('createLayerReader', () => {
   for (const [name, fields, words] of refused) {
     const { type = 'file', linkname } = fields;
     it(`an entry ${JSON.stringify(name)} of the type ${type}${linkname === undefined ? '' : ` to ${JSON.stringify(linkname)}`} is a fault and no change`, () => {
-      const { entries, removed, emptied, faults } = changesOf(entry(name, fields));
+      const { entries, removed, emptied, faults } = shownChanges(changesOf(entry(name, fields)));
       assert.deepEqual([entries, removed, emptied], [[], [], []]);
       assert.equal(faults.length, 1);
       assert.match(faults[0] ?? '', words);
@@ -58,9 +85,8 @@ describe('createLayerReader', () => {
   }
 
   it('a symbolic link with more characters than Linux permits is a fault and no change', () => {
-    const { entries, faults } = changesOf(
-      entry('a', symlink('x'.repeat(4096))),
-      entry('b', symlink('x'.repeat(4097))),
+    const { entries, faults } = shownChanges(
+      changesOf(entry('a', symlink('x'.repeat(4096))), entry('b', symlink('x'.repeat(4097)))),
     );
     assert.deepEqual(
       entries.map(({ path }) => path),
@@ -70,14 +96,16 @@ describe('createLayerReader', () => {
   });
 
   it('whiteouts are no entries, and the metadata of aufs is nothing at all', () => {
-    const { entries, removed, emptied, faults } = changesOf(
-      entry('.wh.top'),
-      entry('a/.wh.b'),
-      entry('a/.wh..wh..opq'),
-      entry('.wh..wh..opq'),
-      entry('.wh..wh.plnk/1.2'),
-      entry('.wh..wh.aufs'),
-      entry('kept'),
+    const { entries, removed, emptied, faults } = shownChanges(
+      changesOf(
+        entry('.wh.top'),
+        entry('a/.wh.b'),
+        entry('a/.wh..wh..opq'),
+        entry('.wh..wh..opq'),
+        entry('.wh..wh.plnk/1.2'),
+        entry('.wh..wh.aufs'),
+        entry('kept'),
+      ),
     );
     assert.deepEqual(
       entries.map(({ path, position }) => [path, position]),
@@ -92,8 +120,8 @@ describe('createLayerReader', () => {
   });
 
   it('a layer with a thousand faults reports twenty of them', () => {
-    const { faults, entries } = changesOf(...Array.from({ length: 1000 }, () => entry('..')), entry('a'));
-    assert.deepEqual([faults.length, entries.length], [20, 1]);
+    const { faults, count } = changesOf(...Array.from({ length: 1000 }, () => entry('..')), entry('a'));
+    assert.deepEqual([faults.length, count], [20, 1]);
   });
 
   it('names of more than 128 MiB in one layer are too large', async () => {
@@ -135,7 +163,7 @@ describe('createFileSystem with unusual changes', () => {
   it('a chain of hard links in one layer leads to its file in any order', () => {
     const fileSystem = createFileSystem();
     const faults = fileSystem.apply(
-      changesOf(entry('c', link('b')), entry('b', link('a')), entry('a', { size: 7 })),
+      changesOf(entry('c', link('b')), entry('b', link('a')), entry('a', { size: 7, stored: 7 })),
     );
     assert.deepEqual(faults, []);
     for (const path of ['a', 'b', 'c']) assert.equal(fileSystem.find(path)?.size, 7);
@@ -170,7 +198,7 @@ describe('createFileSystem with unusual changes', () => {
 
   it('a hard link names the file below its layer, also if the layer replaces that file by a whiteout', () => {
     const fileSystem = createFileSystem();
-    fileSystem.apply(changesOf(entry('old', { size: 3 })));
+    fileSystem.apply(changesOf(entry('old', { size: 3, stored: 3 })));
     assert.deepEqual(fileSystem.apply(changesOf(entry('.wh.old'), entry('new', link('old')))), []);
     assert.equal(fileSystem.find('old'), undefined);
     assert.deepEqual([fileSystem.find('new')?.size, fileSystem.find('new')?.layer], [3, 0]);
@@ -195,6 +223,19 @@ describe('createFileSystem with unusual changes', () => {
     assert.equal(faults.length, 2);
     assert.equal(fileSystem.find('ok')?.layer, 1);
   });
+
+  it('sorted yields the entries in the byte order of their paths, links included', () =>
+    fc.assert(
+      fc.property(fc.array(path, { maxLength: 20 }), (names) => {
+        const fileSystem = createFileSystem();
+        // A name below a file is a fault and left out.
+        fileSystem.apply(changesOf(...names.map((name) => entry(name))));
+        const first = names[0] ?? 'a';
+        fileSystem.apply(changesOf(...names.map((name) => entry(`${name}-link`, link(first)))));
+        const expected = [...fileSystem.entries()].sort((a, b) => compareBytes(a.path, b.path));
+        assert.deepEqual([...fileSystem.sorted()], expected);
+      }),
+    ));
 
   it('a whiteout of a path that no layer has changes nothing', () => {
     const fileSystem = createFileSystem();

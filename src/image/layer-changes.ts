@@ -1,32 +1,34 @@
 import { ContentError } from '../errors.ts';
-import type { TarEntry } from '../tar/entry.ts';
+import type { TarEntry, TarType } from '../tar/entry.ts';
 import { isSafeName, safeName } from '../tar/name.ts';
-
-/** The part of a header that stays in memory. */
-export type FileHeader = Omit<TarEntry, 'name' | 'stored' | 'sparse' | 'offset'>;
-
-/** An entry of a layer that is no whiteout. */
-export interface LayerEntry {
-  /** The normalized path, without a slash at either end; `.` for the root. */
-  readonly path: string;
-  /** The position among all entries of the tar, from 0. */
-  readonly position: number;
-  readonly header: FileHeader;
-  /** The normalized path that a hard link names. */
-  readonly target?: string;
-}
+import { Bits } from './bits.ts';
+import { Column } from './columns.ts';
+import { createHeaderStore, type HeaderStore, type StoredHeader } from './header-store.ts';
+import { PathTable } from './path-table.ts';
 
 /** The changes that one layer makes to the tree of the layers below. */
 export interface LayerChanges {
-  readonly entries: readonly LayerEntry[];
+  /** All paths of the layers; the other members have their numbers. */
+  readonly paths: PathTable;
+  /** The number of entries that are no whiteouts, in the order of the tar. Their numbers are below it. */
+  readonly count: number;
+  pathOf(entry: number): number;
+  /** The path that a hard link names; undefined for every other entry. */
+  targetOf(entry: number): number | undefined;
+  typeOf(entry: number): TarType;
+  headerOf(entry: number): StoredHeader;
+  /** Whether any entry is a hard link. */
+  readonly hasLinks: boolean;
   /** Paths that do not exist in the layers below, from whiteouts. */
-  readonly removed: readonly string[];
+  readonly removed: readonly number[];
   /** Directories with an opaque whiteout: it hides their content in the layers below. */
-  readonly emptied: readonly string[];
+  readonly emptied: readonly number[];
   /** The first path that the layer lists twice, which a layer must not do. */
   readonly twice: string | undefined;
   /** Sentences about entries that no tool can apply. They are left out. */
   readonly faults: readonly string[];
+  /** Whether the layer has more entries than gantry keeps. The others are left out. */
+  readonly isCut: boolean;
 }
 
 /** Collects the changes of one layer from the entries of its tar. */
@@ -36,7 +38,9 @@ export interface LayerReader {
   changes(): LayerChanges;
 }
 
-/** In characters, for all names of a layer together; a whole distribution has 10 MiB. All are kept. */
+/** All names of an image together, an attack on memory above. Large images have half a million. */
+export const maxFiles = 1_000_000;
+/** In characters, for all names, targets and attributes of a layer together; a whole distribution has 10 MiB. All are kept. */
 const maxNames = 128 * 2 ** 20;
 /** In characters. No system opens longer paths, and each part of a path takes memory. */
 const maxPath = 4096;
@@ -48,70 +52,116 @@ const opaque = '.wh..wh..opq';
 /** Metadata of aufs, which is no content. */
 const metadata = '.wh..wh.';
 
-/** @see https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#representing-changes */
-export function createLayerReader(what: string): LayerReader {
-  const entries: LayerEntry[] = [];
-  const removed: string[] = [];
-  const emptied: string[] = [];
-  const faults: string[] = [];
-  const seen = new Set<string>();
-  const headerOf = createHeaderOf();
-  let twice: string | undefined;
-  let room = maxNames;
-  let position = 0;
-  /** Returns a sentence about an entry that no tool can apply. */
-  const faultOf = (header: TarEntry, at: number): string | undefined => {
-    const path = pathOf(header.name, what);
-    if (path === undefined) return `contains "${shown(header.name)}", which is no path in an image`;
-    room -= path.length + 1;
-    if (room < 0) throw tooManyNames(what);
-    if (seen.has(path)) twice ??= path;
-    seen.add(path);
-    const { kind, path: changed } = changeOf(path);
-    if (kind === 'removed') removed.push(changed);
-    if (kind === 'emptied') emptied.push(changed);
-    if (kind === 'invalid') return `contains the whiteout "${shown(path)}" of no path`;
-    if (kind !== 'added') return undefined;
-    if (path === '.' && header.type !== 'directory') return 'lists its root, and not as a directory';
-    const { linkname = '' } = header;
-    if (header.type === 'symlink' && linkname.length > maxPath)
-      return `contains "${shown(path)}", a symbolic link with more than ${maxPath} characters`;
-    const target = header.type === 'link' ? pathOf(linkname, what) : undefined;
-    if (header.type === 'link' && target === undefined) {
-      return `contains "${shown(path)}", a hard link to no path in an image`;
-    }
-    entries.push({
-      path,
-      position: at,
-      header: headerOf(header),
-      ...(target === undefined ? {} : { target }),
-    });
-    return undefined;
-  };
-  return {
-    add(header) {
-      const fault = faultOf(header, position++);
-      if (fault !== undefined && faults.length < maxFaults) faults.push(fault);
-    },
-    changes: () => ({ entries, removed, emptied, twice, faults }),
-  };
+/**
+ * Makes the reader of one layer. It enters the paths into the table of the image.
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#representing-changes
+ */
+export function createLayerReader(what: string, paths: PathTable = new PathTable()): LayerReader {
+  return new Reader(what, paths);
 }
 
-/** Returns a function that keeps each name of an owner once, since most files of an image have the same. */
-function createHeaderOf(): (entry: TarEntry) => FileHeader {
-  const names = new Map<string, string>();
-  const kept = (name: string): string => {
-    const known = names.get(name);
-    if (known === undefined) names.set(name, name);
-    return known ?? name;
-  };
-  return (entry) => {
-    const { type, size, mode, mtime, nanoseconds, uid, gid, xattrs, windows, device } = entry;
-    const { uname, gname, linkname } = entry;
-    const header = { type, size, mode, mtime, nanoseconds, uid, gid, xattrs, windows, device };
-    const named = { ...header, uname: kept(uname), gname: kept(gname) };
-    return linkname === undefined ? named : { ...named, linkname };
-  };
+class Reader implements LayerReader, LayerChanges {
+  readonly paths: PathTable;
+  readonly removed: number[] = [];
+  readonly emptied: number[] = [];
+  readonly faults: string[] = [];
+  twice: string | undefined;
+  hasLinks = false;
+  isCut = false;
+  readonly #what: string;
+  readonly #headers: HeaderStore = createHeaderStore();
+  readonly #entryPaths = new Column();
+  /** The path that a hard link names, and one more. */
+  readonly #targets = new Column();
+  readonly #seen = new Bits();
+  #room = maxNames;
+  #position = 0;
+
+  constructor(what: string, paths: PathTable) {
+    this.#what = what;
+    this.paths = paths;
+  }
+
+  get count(): number {
+    return this.#headers.size;
+  }
+
+  pathOf(entry: number): number {
+    return this.#entryPaths.get(entry);
+  }
+
+  targetOf(entry: number): number | undefined {
+    const target = this.#targets.get(entry);
+    return target === 0 ? undefined : target - 1;
+  }
+
+  typeOf(entry: number): TarType {
+    return this.#headers.typeOf(entry);
+  }
+
+  headerOf(entry: number): StoredHeader {
+    return this.#headers.get(entry);
+  }
+
+  changes(): LayerChanges {
+    return this;
+  }
+
+  add(header: TarEntry): void {
+    const fault = this.#faultOf(header, this.#position++);
+    if (fault !== undefined && this.faults.length < maxFaults) this.faults.push(fault);
+  }
+
+  /** Keeps an entry. Returns a sentence about one that no tool can apply. */
+  #faultOf(header: TarEntry, position: number): string | undefined {
+    const text = pathOf(header.name, this.#what);
+    if (text === undefined) return `contains "${shown(header.name)}", which is no path in an image`;
+    this.#room -= text.length + 1 + (header.linkname?.length ?? 0) + sizeOfAttributes(header);
+    if (this.#room < 0) throw tooManyNames(this.#what);
+    const path = this.paths.enterText(text);
+    if (this.#seen.has(path)) this.twice ??= text;
+    this.#seen.add(path);
+    const { kind, path: changed } = changeOf(text);
+    if (kind === 'removed') this.removed.push(this.paths.enterText(changed));
+    if (kind === 'emptied') this.emptied.push(this.paths.enterText(changed));
+    if (kind === 'invalid') return `contains the whiteout "${shown(text)}" of no path`;
+    if (kind !== 'added') return undefined;
+    if (text === '.' && header.type !== 'directory') return 'lists its root, and not as a directory';
+    const { linkname = '' } = header;
+    if (header.type === 'symlink' && linkname.length > maxPath)
+      return `contains "${shown(text)}", a symbolic link with more than ${maxPath} characters`;
+    const target = header.type === 'link' ? pathOf(linkname, this.#what) : undefined;
+    if (header.type === 'link' && target === undefined) {
+      return `contains "${shown(text)}", a hard link to no path in an image`;
+    }
+    this.#keep(header, { position, path, target });
+    return undefined;
+  }
+
+  #keep(
+    header: TarEntry,
+    {
+      position,
+      path,
+      target,
+    }: { readonly position: number; readonly path: number; readonly target?: string | undefined },
+  ): void {
+    const entry = this.#headers.size;
+    this.isCut ||= entry >= maxFiles;
+    if (this.isCut) return;
+    this.#headers.add(header, position);
+    this.#entryPaths.set(entry, path);
+    if (target === undefined) return;
+    this.#targets.set(entry, this.paths.enterText(target) + 1);
+    this.hasLinks = true;
+  }
+}
+
+function sizeOfAttributes({ xattrs, windows }: TarEntry): number {
+  let size = 0;
+  for (const [name, value] of xattrs ?? []) size += name.length + value.byteLength;
+  for (const [name, value] of windows ?? []) size += name.length + value.length;
+  return size;
 }
 
 /** Normalizes a name in a layer. Unlike in other tars, a slash at the beginning means the root of the image. */
@@ -128,6 +178,7 @@ export interface PathChange {
 
 /** Returns the meaning of a path in a layer. */
 export function changeOf(path: string): PathChange {
+  if (!path.includes(whiteout)) return { kind: 'added', path };
   const parts = path.split('/');
   const name = parts.at(-1) ?? '';
   const parent = parts.slice(0, -1).join('/') || '.';

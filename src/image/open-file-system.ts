@@ -5,15 +5,16 @@ import { isLayerType } from '../spec/media-type.ts';
 import { signal as abortSignal, checkArgument, checkOptions, object, type Shape } from '../spec/options.ts';
 import { aView } from '../store/checks.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import { writeTar } from '../tar/write.ts';
-import type { FileEntry, FileWithContent, ReadFilesOptions } from './file-entry.ts';
-import { readListing } from './file-listing.ts';
+import { scanTar } from '../tar/scan.ts';
+import type { FileWithContent, ReadFilesOptions } from './file-entry.ts';
 import { createFileSystem, type FileLookup, type FileSystem } from './filesystem.ts';
 import type { Image, ImageContent } from './image.ts';
 import type { Layer } from './layer.ts';
 import { layerBetween } from './layer-between.ts';
+import type { OpenLayer } from './layer-bodies.ts';
 import { createLayerReader, type LayerChanges } from './layer-changes.ts';
-import { readWholeTar } from './whole-tar.ts';
+import { tarOfListing } from './listing-tar.ts';
+import { PathTable } from './path-table.ts';
 
 /** Settings of `openFileSystem`. */
 export interface FileSystemOptions extends SignalOptions {
@@ -63,10 +64,26 @@ export async function openFileSystem(
 ): Promise<ImageFileSystem> {
   checkArgument('openFileSystem', 'image', image, aView);
   checkOptions('openFileSystem', options, shape);
-  const layers = await layersOf(image, options);
-  const fileSystem = createFileSystem();
-  await applyLayers(layers, options, (changes) => fileSystem.apply(changes));
+  const { fileSystem, layers } = await mergeLayers(image, new PathTable(), options);
   return viewOf(fileSystem, layers, options);
+}
+
+/** The merged layers of an image. */
+export interface MergedImage {
+  readonly fileSystem: FileSystem;
+  readonly layers: readonly NamedLayer[];
+}
+
+/** Reads and merges the layers of an image. Trees with one table of paths can be compared. */
+export async function mergeLayers(
+  image: ImageContent,
+  paths: PathTable,
+  options: FileSystemOptions,
+): Promise<MergedImage> {
+  const layers = await layersOf(image, options);
+  const fileSystem = createFileSystem(paths);
+  await applyLayers(layers, paths, options, (changes) => fileSystem.apply(changes));
+  return { fileSystem, layers };
 }
 
 /**
@@ -79,18 +96,20 @@ export async function openUpperLayer(
   options: FileSystemOptions = {},
 ): Promise<AsyncIterable<Uint8Array>> {
   const layers = await layersOf(image, options);
-  const [base, whole] = [createFileSystem(), createFileSystem()];
-  await applyLayers(layers, options, (changes, at) => {
+  const paths = new PathTable();
+  const [base, whole] = [createFileSystem(paths), createFileSystem(paths)];
+  await applyLayers(layers, paths, options, (changes, at) => {
     if (at < lowest) base.apply(changes);
     return whole.apply(changes);
   });
   const listing = layerBetween(base.tree, whole.tree);
-  return writeTar(named(readListing(listing, opener(layers, options), options)));
+  return tarOfListing({ tree: whole.tree, listing }, opener(layers, options), options);
 }
 
 /** Reads the headers of the layers, some at once, and applies them in order. `apply` returns sentences about faults. */
 async function applyLayers(
   layers: readonly NamedLayer[],
+  paths: PathTable,
   options: FileSystemOptions,
   apply: (changes: LayerChanges, at: number) => readonly string[],
 ): Promise<void> {
@@ -98,7 +117,7 @@ async function applyLayers(
   const signal = AbortSignal.any([stop.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   const pool = createPool(atOnce);
   const readings = layers.map((layer) =>
-    pool.run(() => readHeaders(layer, { ...options, signal }), { signal }),
+    pool.run(() => readHeaders(layer, paths, { ...options, signal }), { signal }),
   );
   try {
     for (const [at, { what }] of layers.entries()) {
@@ -137,14 +156,20 @@ export async function layersOf(
   });
 }
 
-/** Reads the headers of a layer, and all of its bytes, so that its digest is checked. */
+/** Reads the headers of a layer, and all of its bytes, so that its digest is checked. Enters its paths into the table. */
 export async function readHeaders(
   { layer, what }: NamedLayer,
+  paths: PathTable,
   { signal, unpack }: FileSystemOptions,
 ): Promise<LayerChanges> {
-  const reader = createLayerReader(what);
+  const reader = createLayerReader(what, paths);
   const tar = layer.uncompressed(unpack).open({ signal });
-  for await (const entry of readWholeTar(tar, { what, signal })) reader.add(entry);
+  const scan = scanTar(what, (entry) => reader.add(entry));
+  for await (const chunk of tar) {
+    signal?.throwIfAborted();
+    scan.push(chunk);
+  }
+  scan.end();
   return reader.changes();
 }
 
@@ -166,24 +191,15 @@ function viewOf(
     resolvePath: (path) => fileSystem.resolvePath(path),
     locate: (path) => fileSystem.locate(path),
     files,
-    tar: (options) => writeTar(named(files(options))),
+    tar: ({ signal } = {}) => fileSystem.tar(opener(layers, { unpack, signal }), { signal }),
   };
 }
 
 /** Returns a function that opens the tar of a layer. */
-function opener(
-  layers: readonly NamedLayer[],
-  { unpack, signal }: FileSystemOptions,
-): (at: number) => AsyncIterable<Uint8Array> {
+export function opener(layers: readonly NamedLayer[], { unpack, signal }: FileSystemOptions): OpenLayer {
   return (at) => {
     const layer = layers[at]?.layer;
     if (layer === undefined) throw new RangeError(`there is no layer ${at}`);
     return layer.uncompressed(unpack).open({ signal });
   };
-}
-
-async function* named(
-  files: AsyncIterable<FileWithContent>,
-): AsyncIterable<FileEntry & { readonly name: string; readonly body: AsyncIterable<Uint8Array> }> {
-  for await (const file of files) yield { ...file, name: file.path };
 }

@@ -9,9 +9,12 @@ import {
 } from '../spec/options.ts';
 import { aView } from '../store/checks.ts';
 import type { FileEntry } from './file-entry.ts';
+import { fieldsOf } from './file-listing.ts';
 import { createFileSystem } from './filesystem.ts';
 import { type Found, findFile } from './find-file.ts';
+import type { StoredHeader } from './header-store.ts';
 import type { Image } from './image.ts';
+import { LayerBodies } from './layer-bodies.ts';
 import { type LayerChanges, shown } from './layer-changes.ts';
 import { type LayerNames, namesOf } from './layer-names.ts';
 import {
@@ -21,7 +24,7 @@ import {
   type NamedLayer,
   readHeaders,
 } from './open-file-system.ts';
-import { readWholeTar } from './whole-tar.ts';
+import { PathTable } from './path-table.ts';
 
 /** One file of an image. */
 export interface ImageFile extends FileEntry {
@@ -61,17 +64,27 @@ export async function openImageFile(
   if (found === 'missing') throw new NotFoundError('FILE_UNKNOWN', `the image has no file "${shown(path)}"`);
   if (found === 'directory') throw notFile(path, 'a directory');
   const layer = layers[found.layer];
-  const entry = (await read.changes(found.layer)).entries.find(({ position }) => position === found.position);
-  if (layer === undefined || entry === undefined)
+  const header = headerAt(await read.changes(found.layer), found.position);
+  if (layer === undefined || header === undefined)
     throw new RangeError(`layer ${found.layer} has no such entry`);
-  const { linkname: _, ...header } = entry.header;
   if (header.type !== 'file') throw notFile(path, `a ${header.type}`);
   return {
     path: found.path,
-    ...header,
+    ...fieldsOf(header),
     layer: found.layer,
-    open: () => contentOf(layer, found.position, options),
+    open: () => contentOf(layer, header, options),
   };
+}
+
+function headerAt(changes: LayerChanges, position: number): StoredHeader | undefined {
+  let [low, high] = [0, changes.count - 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (changes.headerOf(middle).position < position) low = middle + 1;
+    else high = middle;
+  }
+  const header = low > high ? undefined : changes.headerOf(low);
+  return header?.position === position ? header : undefined;
 }
 
 function notFile(path: string, kind: string): UnsupportedError {
@@ -85,12 +98,13 @@ interface Reader {
 
 /** Reads the headers of each layer once, when they are first needed. */
 function createReader(layers: readonly NamedLayer[], options: FileSystemOptions): Reader {
+  const paths = new PathTable();
   const kept = new Map<number, LayerChanges>();
   const arranged = new Map<number, LayerNames>();
   const changes = async (at: number): Promise<LayerChanges> => {
     const layer = layers[at];
     if (layer === undefined) throw new RangeError(`there is no layer ${at}`);
-    const read = kept.get(at) ?? (await readHeaders(layer, options));
+    const read = kept.get(at) ?? (await readHeaders(layer, paths, options));
     kept.set(at, read);
     return read;
   };
@@ -110,7 +124,7 @@ async function findMerged(
   layers: readonly NamedLayer[],
   changes: Reader['changes'],
 ): Promise<Found | 'missing' | 'directory'> {
-  const fileSystem = createFileSystem();
+  const fileSystem = createFileSystem((await changes(0)).paths);
   for (const [at, { what }] of layers.entries()) {
     const [fault] = fileSystem.apply(await changes(at));
     if (fault !== undefined) throw faultIn(what, fault);
@@ -122,12 +136,18 @@ async function findMerged(
 
 async function* contentOf(
   { layer, what }: NamedLayer,
-  wanted: number,
+  header: StoredHeader,
   { signal, unpack }: FileSystemOptions,
 ): AsyncIterable<Uint8Array> {
-  let position = 0;
-  const tar = layer.uncompressed(unpack).open({ signal });
-  for await (const { body } of readWholeTar(tar, { what, signal })) {
-    if (position++ === wanted) yield* body;
+  const bodies = new LayerBodies(
+    () => layer.uncompressed(unpack).open({ signal }),
+    () => what,
+  );
+  try {
+    await bodies.openLayer(0);
+    yield* bodies.body(header);
+    await bodies.finish();
+  } finally {
+    await bodies.close();
   }
 }

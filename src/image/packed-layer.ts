@@ -1,3 +1,4 @@
+import { ahead } from '../flow/ahead.ts';
 import { type Compression, compressed } from '../flow/compression.ts';
 import type { Content } from '../flow/content.ts';
 import { createHasher, hashing } from '../flow/hash.ts';
@@ -19,7 +20,7 @@ export async function packedLayer(
   { compression, level, keep }: PackOptions,
 ): Promise<Layer> {
   const [stored, plain] = [createHasher(), createHasher()];
-  const packed = compressed(hashing(tar, plain), { compression, level });
+  const packed = compressed(ahead(hashing(tar, plain)), { compression, level });
   const content = await keep(hashing(packed, stored));
   const descriptor = { mediaType: ociLayerTypes[compression], digest: stored.digest(), size: content.size };
   return createLayer(content, { descriptor, diffId: plain.digest() });

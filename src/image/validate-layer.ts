@@ -5,9 +5,11 @@ import type { WorkPart } from '../flow/work.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { isLayerType } from '../spec/media-type.ts';
 import type { Repository } from '../store/contract.ts';
+import { scanTar } from '../tar/scan.ts';
 import { wrongCompression } from './claims.ts';
 import type { FileSystem } from './filesystem.ts';
 import { createLayerReader, type LayerChanges } from './layer-changes.ts';
+import type { PathTable } from './path-table.ts';
 import {
   found,
   metered,
@@ -16,7 +18,6 @@ import {
   type ValidateImageOptions,
   validateBlob,
 } from './validate-blob.ts';
-import { readWholeTar } from './whole-tar.ts';
 
 /** A layer with the facts that its image states about it. */
 export interface ExpectedLayer {
@@ -51,7 +52,7 @@ export async function* validateLayer(
   };
   const stored = metered(openStored(repository, layer).open({ signal }), part);
   const seen = await found(() =>
-    readLayer(decompressed(stored, { what, limits: unpack, onCompression }), what),
+    readLayer(decompressed(stored, { what, limits: unpack, onCompression }), what, below?.tree.paths),
   );
   part?.settle();
   if (typeof seen === 'string') {
@@ -84,9 +85,12 @@ function apply(fileSystem: FileSystem, changes: LayerChanges): readonly string[]
 async function readLayer(
   tar: AsyncIterable<Uint8Array>,
   what: string,
+  paths: PathTable | undefined,
 ): Promise<{ readonly diffId: string; readonly changes: LayerChanges }> {
   const hasher = createHasher();
-  const reader = createLayerReader(what);
-  for await (const entry of readWholeTar(hashing(tar, hasher))) reader.add(entry);
+  const reader = createLayerReader(what, paths);
+  const scan = scanTar(what, (entry) => reader.add(entry));
+  for await (const chunk of hashing(tar, hasher)) scan.push(chunk);
+  scan.end();
   return { diffId: hasher.digest(), changes: reader.changes() };
 }

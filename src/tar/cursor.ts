@@ -10,6 +10,12 @@ export interface Cursor {
   skip(length: number): Promise<number>;
 }
 
+/**
+ * The reading of a header and its records. It yields the number of the bytes that it needs next, and gets them: fewer only at
+ * the end, and valid until the next step. So the same code reads chunks without waiting, and sources that make it wait.
+ */
+export type HeadReading<T> = Generator<number, T, Uint8Array>;
+
 /** Reads from seekable content, so skipped bytes are never read. */
 export class ContentCursor implements Cursor {
   readonly #content: Content;
@@ -58,7 +64,12 @@ export class StreamCursor implements Cursor {
       if (done === true) return undefined;
       this.#rest = value;
     }
-    const chunk = this.#rest.subarray(0, length);
+    return this.now(length);
+  }
+
+  /** Returns at most `length` bytes that are there without waiting; none if the next chunk has to come first. */
+  now(length: number): Uint8Array {
+    const chunk = this.#rest.subarray(0, Math.max(0, length));
     this.#rest = this.#rest.subarray(chunk.byteLength);
     this.offset += chunk.byteLength;
     return chunk;

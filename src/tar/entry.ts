@@ -1,9 +1,9 @@
 import { ContentError, UnsupportedError } from '../errors.ts';
-import type { Cursor } from './cursor.ts';
+import type { Cursor, HeadReading } from './cursor.ts';
 import { blockSize, type Device, decodeBlock, isZero, type TarBlock } from './header.ts';
 import { metadataOf, numberOf, type TarMetadata } from './metadata.ts';
 import { decodePax } from './pax.ts';
-import { checkMap, readGnuMap, readPaxMap, type SparseMap } from './sparse.ts';
+import { checkMap, type MapReading, readGnuMap, readPaxMap, type SparseMap } from './sparse.ts';
 import { decodeText } from './text.ts';
 
 /** The kind of a tar entry. */
@@ -57,34 +57,58 @@ const maxRecords = 1024 * 1024;
  * the end.
  */
 export async function nextEntry(cursor: Cursor, what: string): Promise<TarEntry | undefined> {
-  const records = new Map<string, string>();
+  const reading = readHead(what, cursor.offset);
+  let step = reading.next();
+  while (step.done !== true) step = reading.next(await cursor.take(step.value));
+  return step.value;
+}
+
+/** Reads an entry as `nextEntry` does. The reading begins at the position `begin` of the tar. */
+export function* readHead(what: string, begin: number): HeadReading<TarEntry | undefined> {
+  let records: ReadonlyMap<string, string> = new Map();
   let held = 0;
+  let offset = begin;
   for (;;) {
-    const where = `${what} at byte ${cursor.offset}`;
-    const bytes = await cursor.take(blockSize);
+    const where = `${what} at byte ${offset}`;
+    const bytes = yield blockSize;
+    offset += bytes.byteLength;
     if (bytes.byteLength === 0 && records.size === 0) return undefined;
-    if (bytes.byteLength < blockSize)
-      throw cursor.offset < blockSize ? noTar(what) : cutOff(what, cursor.offset);
+    if (bytes.byteLength < blockSize) throw offset < blockSize ? noTar(what) : cutOff(what, offset);
     if (isZero(bytes)) return undefined;
     const block = decodeBlock(bytes, where);
     // Counts all records before one entry, since they are kept until it comes.
     if ('xgLK'.includes(block.typeflag)) held += block.size;
     if (held > maxRecords) throw tooManyRecords(what, held);
-    switch (block.typeflag) {
-      case 'x':
-        for (const [key, value] of decodePax(await body(cursor, block, what), where)) records.set(key, value);
-        break;
-      case 'g':
-        refuseNames(decodePax(await body(cursor, block, what), where), where);
-        break;
-      case 'L':
-        records.set('path', cString(await body(cursor, block, what)));
-        break;
-      case 'K':
-        records.set('linkpath', cString(await body(cursor, block, what)));
-        break;
-      default:
-        return entryOf({ block, header: bytes, records, where }, cursor);
+    if (!'xgLK'.includes(block.typeflag)) {
+      return yield* entryOf({ block, header: bytes, records, where }, offset);
+    }
+    const { size } = block;
+    const body = yield size;
+    offset += body.byteLength;
+    if (body.byteLength < size) throw cutOff(what, offset);
+    // Read before the next step, which may fill the same memory.
+    records = new Map([...records, ...recordsIn(block, body, where)]);
+    offset += (yield paddingOf(size)).byteLength;
+    if (offset % blockSize !== begin % blockSize) throw cutOff(what, offset);
+  }
+}
+
+/** Returns the records about the next entry in the body of a header. */
+function recordsIn(
+  { typeflag }: TarBlock,
+  bytes: Uint8Array,
+  where: string,
+): Iterable<readonly [string, string]> {
+  switch (typeflag) {
+    case 'L':
+      return [['path', cString(bytes)]];
+    case 'K':
+      return [['linkpath', cString(bytes)]];
+    default: {
+      const records = decodePax(bytes, where);
+      if (typeflag === 'x') return records;
+      refuseNames(records, where);
+      return [];
     }
   }
 }
@@ -109,12 +133,6 @@ export function paddingOf(size: number): number {
   return (blockSize - (size % blockSize)) % blockSize;
 }
 
-async function body(cursor: Cursor, { size }: TarBlock, what: string): Promise<Uint8Array> {
-  const bytes = await cursor.take(size);
-  if ((await cursor.skip(paddingOf(size))) < paddingOf(size)) throw cutOff(what, cursor.offset);
-  return bytes;
-}
-
 interface Read {
   readonly block: TarBlock;
   readonly header: Uint8Array;
@@ -122,17 +140,16 @@ interface Read {
   readonly where: string;
 }
 
-async function entryOf(read: Read, cursor: Cursor): Promise<TarEntry> {
+function* entryOf(read: Read, begin: number): HeadReading<TarEntry> {
   const { block, records, where } = read;
   const name = records.get('GNU.sparse.name') || records.get('path') || block.name;
   const type = typeOf(block.typeflag, name, where);
   const linkname = records.get('linkpath') || block.linkname;
   // Like Go and GNU tar: a type without a body has none, even if its size field is not 0.
   const stored = type === 'file' ? (numberOf(records, 'size', where) ?? block.size) : 0;
-  const begin = cursor.offset;
-  const sparse = type === 'file' ? await mapOf(read, cursor) : undefined;
+  const { map: sparse, read: taken } = type === 'file' ? yield* mapOf(read) : noMap;
   // The newest sparse format stores the map in the body; the others store it before the body.
-  const left = stored - (block.typeflag === 'S' ? 0 : cursor.offset - begin);
+  const left = stored - (block.typeflag === 'S' ? 0 : taken);
   if (sparse !== undefined) checkMap(sparse, left, where);
   return {
     device: type === 'character-device' || type === 'block-device' ? block.device : undefined,
@@ -143,12 +160,15 @@ async function entryOf(read: Read, cursor: Cursor): Promise<TarEntry> {
     stored: left,
     ...(sparse === undefined ? {} : { sparse }),
     ...(type === 'link' || type === 'symlink' ? { linkname } : {}),
-    offset: cursor.offset,
+    offset: begin + taken,
   };
 }
 
-function mapOf({ block, header, records, where }: Read, cursor: Cursor): Promise<SparseMap | undefined> {
-  return block.typeflag === 'S' ? readGnuMap(header, cursor, where) : readPaxMap(records, cursor, where);
+const noMap: MapReading = { map: undefined, read: 0 };
+
+function* mapOf({ block, header, records, where }: Read): HeadReading<MapReading> {
+  if (block.typeflag === 'S') return yield* readGnuMap(header, where);
+  return records.size === 0 ? noMap : yield* readPaxMap(records, where);
 }
 
 function typeOf(typeflag: string, name: string, where: string): TarType {

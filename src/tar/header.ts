@@ -49,22 +49,32 @@ const zero = 0x30;
  */
 export function decodeBlock(block: Uint8Array, where: string): TarBlock {
   checkSum(block, where);
-  const magic = text(block, 257, 6);
-  // GNU's magic is `ustar ` with a space, and GNU uses the bytes of the prefix for other fields.
-  const prefix = magic === 'ustar' ? text(block, 345, 155) : '';
+  const prefix = hasPrefix(block) ? text(block, 345, 155) : '';
   const name = text(block, 0, 100);
   return {
     name: prefix === '' ? name : `${prefix}/${name}`,
     typeflag: String.fromCharCode(block[156] ?? 0),
-    size: needed(decodeNumber(block, 124, 12), `${where}: size`),
-    mode: needed(decodeNumber(block, 100, 8), `${where}: mode`),
+    size: needed(decodeNumber(block, 124, 12), where, 'size'),
+    mode: needed(decodeNumber(block, 100, 8), where, 'mode'),
     mtime: decodeNumber(block, 136, 12) ?? 0,
     linkname: text(block, 157, 100),
-    uid: needed(decodeNumber(block, 108, 8), `${where}: uid`),
-    gid: needed(decodeNumber(block, 116, 8), `${where}: gid`),
+    uid: needed(decodeNumber(block, 108, 8), where, 'uid'),
+    gid: needed(decodeNumber(block, 116, 8), where, 'gid'),
     // The oldest format, V7, has no magic and ends here.
-    ...(magic.startsWith('ustar') ? ownersAndDevice(block) : {}),
+    ...(hasMagic(block) ? ownersAndDevice(block) : {}),
   };
+}
+
+const magic = [0x75, 0x73, 0x74, 0x61, 0x72];
+
+/** Whether the block has the magic `ustar`, and so the fields after it. */
+function hasMagic(block: Uint8Array): boolean {
+  return magic.every((byte, at) => block[257 + at] === byte);
+}
+
+/** GNU's magic is `ustar ` with a space, and GNU uses the bytes of the prefix for other fields. */
+function hasPrefix(block: Uint8Array): boolean {
+  return block[262] === 0 && hasMagic(block);
 }
 
 function ownersAndDevice(block: Uint8Array): Pick<TarBlock, 'uname' | 'gname' | 'device'> {
@@ -75,11 +85,14 @@ function ownersAndDevice(block: Uint8Array): Pick<TarBlock, 'uname' | 'gname' | 
   };
 }
 
-/** Writes a ustar block. Cuts off a long text, since a PAX record carries the whole, as it does for a large number. */
-export function encodeBlock(tarBlock: TarBlock): Uint8Array {
+/**
+ * Writes a ustar block into the given memory. Cuts off a long text, since a PAX record carries the whole, as it does for a large
+ * number.
+ */
+export function encodeBlock(tarBlock: TarBlock, block: Uint8Array = new Uint8Array(blockSize)): Uint8Array {
   const { name, typeflag, size, mode, mtime, linkname, device } = tarBlock;
   const { uid = 0, gid = 0, uname = '', gname = '' } = tarBlock;
-  const block = new Uint8Array(blockSize);
+  block.fill(0);
   putText(block, { at: 0, length: 100 }, name);
   putOctal(block, { at: 100, length: 8 }, mode);
   putOctal(block, { at: 108, length: 8 }, uid > maxOctalId ? 0 : uid);
@@ -114,7 +127,7 @@ export function patchedBlock(block: Uint8Array, { name, linkname, size, mtime }:
   if (name !== undefined) {
     replaceText(patched, { at: 0, length: 100 }, name);
     // The prefix belongs to the name in ustar only.
-    if (text(block, 257, 6) === 'ustar') replaceText(patched, { at: 345, length: 155 }, '');
+    if (hasPrefix(block)) replaceText(patched, { at: 345, length: 155 }, '');
   }
   if (linkname !== undefined) replaceText(patched, { at: 157, length: 100 }, linkname);
   if (size !== undefined) replaceOctal(patched, { at: 124, length: 12 }, size);
@@ -136,9 +149,8 @@ function checkSum(block: Uint8Array, where: string): void {
 /** Sums up all bytes, reading those of the checksum as spaces. */
 function sumOf(block: Uint8Array): number {
   let sum = 8 * space;
-  for (let at = 0; at < blockSize; at++) {
-    if (at < checksumAt || at >= checksumAt + 8) sum += block[at] ?? 0;
-  }
+  for (let at = 0; at < checksumAt; at++) sum += block[at] ?? 0;
+  for (let at = checksumAt + 8; at < blockSize; at++) sum += block[at] ?? 0;
   return sum;
 }
 
@@ -155,18 +167,12 @@ function text(block: Uint8Array, at: number, length: number): string {
  * other text, and beyond 2^53.
  */
 export function decodeNumber(block: Uint8Array, at: number, length: number): number | undefined {
-  const field = block.subarray(at, at + length);
-  const first = field[0] ?? 0;
-  if (first >= 0x80) {
-    const isNegative = first === 0xff;
-    const size = field.subarray(1).reduce((sum, byte) => sum * 256 + (isNegative ? 255 - byte : byte), 0);
-    const value = isNegative ? -1 - size : size;
-    return (first === 0x80 || isNegative) && Number.isSafeInteger(value) ? value : undefined;
-  }
+  if ((block[at] ?? 0) >= 0x80) return decodeBinary(block.subarray(at, at + length));
   let value = 0;
   let digits = 0;
   let isOver = false;
-  for (const byte of field) {
+  for (let index = at; index < at + length; index++) {
+    const byte = block[index] ?? 0;
     if (byte === 0) break;
     if (byte === space) isOver = digits > 0;
     else if (isOver || byte < zero || byte > zero + 7) return undefined;
@@ -178,9 +184,17 @@ export function decodeNumber(block: Uint8Array, at: number, length: number): num
   return value;
 }
 
-function needed(value: number | undefined, what: string): number {
+function decodeBinary(field: Uint8Array): number | undefined {
+  const [first] = field;
+  const isNegative = first === 0xff;
+  const size = field.subarray(1).reduce((sum, byte) => sum * 256 + (isNegative ? 255 - byte : byte), 0);
+  const value = isNegative ? -1 - size : size;
+  return (first === 0x80 || isNegative) && Number.isSafeInteger(value) ? value : undefined;
+}
+
+function needed(value: number | undefined, where: string, field: string): number {
   if (value !== undefined && value >= 0) return value;
-  throw new ContentError('MANIFEST_INVALID', `${what} is not a number in tar's format`);
+  throw new ContentError('MANIFEST_INVALID', `${where}: ${field} is not a number in tar's format`);
 }
 
 interface Field {
@@ -189,7 +203,16 @@ interface Field {
 }
 
 function putText(block: Uint8Array, { at, length }: Field, value: string): void {
-  if (value !== '') block.set(encodeText(value).subarray(0, length), at);
+  const end = Math.min(value.length, length);
+  for (let index = 0; index < end; index++) {
+    const unit = value.charCodeAt(index);
+    // Most texts are ASCII.
+    if (unit >= 0x80) {
+      block.set(encodeText(value).subarray(0, length), at);
+      return;
+    }
+    block[at + index] = unit;
+  }
 }
 
 function replaceText(block: Uint8Array, field: Field, value: string): void {

@@ -1,6 +1,6 @@
 import { ContentError } from '../errors.ts';
 import { type Content, sliceContent } from '../flow/content.ts';
-import type { Cursor } from './cursor.ts';
+import type { HeadReading } from './cursor.ts';
 import { blockSize, decodeNumber } from './header.ts';
 
 /** A part of a sparse file that the tar stores. The rest of the file is zeros. */
@@ -17,6 +17,12 @@ export interface SparseMap {
   readonly size: number;
 }
 
+/** The map before a body, if the file has holes, and the bytes that were read for it. */
+export interface MapReading {
+  readonly map: SparseMap | undefined;
+  readonly read: number;
+}
+
 /** In bytes. A longer map is an attack on memory. */
 const maxMap = 1024 * 1024;
 /** Digits of a number in a map. */
@@ -29,18 +35,19 @@ const maxRatio = 200;
  * Reads the map of a file of type `S`, GNU's own format: four pieces in the header and further blocks of 21.
  * @see https://www.gnu.org/software/tar/manual/html_section/Sparse-Formats.html
  */
-export async function readGnuMap(header: Uint8Array, cursor: Cursor, where: string): Promise<SparseMap> {
+export function* readGnuMap(header: Uint8Array, where: string): HeadReading<MapReading> {
   const size = field(header, 483, where);
   const pieces = piecesOf(header, { at: 386, count: 4 }, where);
   let isExtended = header[482] !== 0;
-  for (let read = 0; isExtended; read += blockSize) {
+  let read = 0;
+  for (; isExtended; read += blockSize) {
     if (read > maxMap) throw tooLong(where);
-    const block = await cursor.take(blockSize);
+    const block = yield blockSize;
     if (block.byteLength < blockSize) throw malformed(where);
     pieces.push(...piecesOf(block, { at: 0, count: 21 }, where));
     isExtended = block[504] !== 0;
   }
-  return { size, pieces };
+  return { map: { size, pieces }, read };
 }
 
 function piecesOf(
@@ -58,43 +65,44 @@ function piecesOf(
 }
 
 /**
- * Reads the map in PAX records, in one of three versions. The newest stores it at the beginning of the body; the cursor
- * then moves past it. Returns undefined for a file without holes.
+ * Reads the map in PAX records, in one of three versions. The newest stores it at the beginning of the body; the reading
+ * then ends behind it. A file without holes has no map.
  */
-export async function readPaxMap(
-  records: ReadonlyMap<string, string>,
-  cursor: Cursor,
-  where: string,
-): Promise<SparseMap | undefined> {
+export function* readPaxMap(records: ReadonlyMap<string, string>, where: string): HeadReading<MapReading> {
   const version = records.get('GNU.sparse.major');
   if (version === '1') {
     const size = count(records.get('GNU.sparse.realsize'), where);
-    return { size, pieces: await readBodyMap(cursor, where) };
+    const { pieces, read } = yield* readBodyMap(where);
+    return { map: { size, pieces }, read };
   }
   const map = records.get('GNU.sparse.map');
-  if (map === undefined && version === undefined) return undefined;
+  if (map === undefined && version === undefined) return { map: undefined, read: 0 };
   const size = count(records.get('GNU.sparse.size'), where);
-  return { size, pieces: paired(map === undefined || map === '' ? [] : map.split(','), where) };
+  const pieces = paired(map === undefined || map === '' ? [] : map.split(','), where);
+  return { map: { size, pieces }, read: 0 };
 }
 
 /** Reads lines of numbers: the count of pieces, then the position and the length of each, padded to a block. */
-async function readBodyMap(cursor: Cursor, where: string): Promise<readonly Piece[]> {
+function* readBodyMap(
+  where: string,
+): HeadReading<{ readonly pieces: readonly Piece[]; readonly read: number }> {
   const numbers: string[] = [];
   let rest = '';
-  for (let read = 0; ; read += blockSize) {
+  let read = 0;
+  for (; ; read += blockSize) {
     const [first] = numbers;
     if (first !== undefined && numbers.length > count(first, where) * 2) break;
     // A line without an end would be copied and searched again with every block.
     if (rest.length > maxDigits) throw malformed(where);
     if (read > maxMap) throw tooLong(where);
-    const block = await cursor.take(blockSize);
+    const block = yield blockSize;
     if (block.byteLength < blockSize) throw malformed(where);
     const lines = `${rest}${new TextDecoder('latin1').decode(block)}`.split('\n');
     rest = lines.pop() ?? '';
     numbers.push(...lines);
   }
   const [pieces = '', ...places] = numbers;
-  return paired(places.slice(0, count(pieces, where) * 2), where);
+  return { pieces: paired(places.slice(0, count(pieces, where) * 2), where), read };
 }
 
 function paired(numbers: readonly string[], where: string): readonly Piece[] {

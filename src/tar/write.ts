@@ -1,7 +1,7 @@
 import { ContentError, InputError } from '../errors.ts';
 import { checkArgument, iterable } from '../spec/options.ts';
 import { paddingOf, type TarType, typeflags } from './entry.ts';
-import { type Device, encodeBlock, maxOctal, maxOctalId } from './header.ts';
+import { blockSize, type Device, encodeBlock, maxOctal, maxOctalId } from './header.ts';
 import { joined } from './joined.ts';
 import { formatTime } from './metadata.ts';
 import { encodePax, windowsPrefix, xattrPrefix } from './pax.ts';
@@ -78,21 +78,38 @@ export interface TarFileWithBody extends TarFile {
 /** The end of a tar: two blocks of zeros. */
 export const tarEnd: Uint8Array = new Uint8Array(1024);
 
+/** The fields of a header that have no default. */
+type Rare = 'device' | 'xattrs' | 'windows';
+
+/** A header with all its defaults. */
+type WholeHeader = { readonly [K in Exclude<keyof TarFile, Rare>]-?: NonNullable<TarFile[K]> } & Pick<
+  TarFile,
+  Rare
+>;
+
 /**
  * Encodes the header of an entry, with PAX records ahead of it for values that ustar cannot hold.
  * @throws INVALID_OPTION for an impossible entry
  */
 export function tarHeader(file: TarFile): Uint8Array {
-  const { type = 'file', size = 0, linkname = '', device } = file;
+  return tarHeaderIn(file, new Uint8Array(blockSize));
+}
+
+/** As `tarHeader`, in the memory of one block if there are no records. A tar of a million files needs no more then. */
+export function tarHeaderIn(file: TarFile, memory: Uint8Array): Uint8Array {
+  const { type = 'file', size = 0, linkname = '', device, xattrs, windows } = file;
   const name = type === 'directory' && !file.name.endsWith('/') ? `${file.name}/` : file.name;
-  check({ ...file, name, type, size, linkname });
-  const { mode = type === 'directory' ? 0o755 : 0o644, mtime = 0, uid, gid, uname, gname } = file;
+  const { mode = type === 'directory' ? 0o755 : 0o644, mtime = 0, nanoseconds = 0 } = file;
+  const { uid = 0, gid = 0, uname = '', gname = '' } = file;
+  const owned = { uid, gid, uname, gname };
+  const whole = { name, type, size, linkname, device, xattrs, windows, mode, mtime, nanoseconds, ...owned };
+  check(whole);
   const typeflag = typeflags[type];
   const isDevice = type === 'character-device' || type === 'block-device';
   const numbers = isDevice ? (device ?? { major: 0, minor: 0 }) : undefined;
-  const owner = { uid, gid, uname, gname };
-  const block = encodeBlock({ name, typeflag, size, mode, mtime, linkname, ...owner, device: numbers });
-  const records = recordsOf({ ...file, name, size, linkname });
+  const fields = { name, typeflag, size, mode, mtime, linkname, device: numbers, ...owned };
+  const block = encodeBlock(fields, memory);
+  const records = recordsOf(whole);
   if (records.length === 0) return block;
   const pax = encodePax(records);
   const ahead = {
@@ -106,10 +123,15 @@ export function tarHeader(file: TarFile): Uint8Array {
   return joined([encodeBlock(ahead), pax, tarPadding(pax.byteLength), block]);
 }
 
+const none: readonly (readonly [string, string])[] = [];
+
 /** Returns the values that ustar cannot hold, in a fixed order. */
-function recordsOf(file: TarFile): readonly (readonly [string, string])[] {
-  const { name, linkname = '', size = 0, uid = 0, gid = 0, uname = '', gname = '' } = file;
-  const { mtime = 0, nanoseconds = 0, xattrs = [] } = file;
+function recordsOf(file: WholeHeader): readonly (readonly [string, string])[] {
+  const { name, linkname, size, uid, gid, uname, gname, mtime, nanoseconds, xattrs, windows } = file;
+  const hasTime = nanoseconds > 0 || mtime < 0 || mtime > maxOctal;
+  const isLarge = size > maxOctal || uid > maxOctalId || gid > maxOctalId;
+  const isLong = !fits(name, 100) || !fits(linkname, 100) || !fits(uname, 31) || !fits(gname, 31);
+  if (!hasTime && !isLarge && !isLong && xattrs === undefined && windows === undefined) return none;
   const records: [string, string][] = [];
   if (!fits(name, 100)) records.push(['path', name]);
   if (!fits(linkname, 100)) records.push(['linkpath', linkname]);
@@ -118,14 +140,12 @@ function recordsOf(file: TarFile): readonly (readonly [string, string])[] {
   if (gid > maxOctalId) records.push(['gid', String(gid)]);
   if (!fits(uname, 31)) records.push(['uname', uname]);
   if (!fits(gname, 31)) records.push(['gname', gname]);
-  if (nanoseconds > 0 || mtime < 0 || mtime > maxOctal) {
-    records.push(['mtime', formatTime({ mtime, nanoseconds })]);
-  }
-  const attributes = [...xattrs].map(([key, value]) => [key, decodeText(value)] as const);
+  if (hasTime) records.push(['mtime', formatTime({ mtime, nanoseconds })]);
+  const attributes = [...(xattrs ?? [])].map(([key, value]) => [key, decodeText(value)] as const);
   for (const [key, value] of attributes.sort(([a], [b]) => (a < b ? -1 : 1))) {
     records.push([`${xattrPrefix}${key}`, value]);
   }
-  return [...records, ...[...(file.windows ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))];
+  return [...records, ...[...(windows ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))];
 }
 
 /** Returns the zeros after a body of `size` bytes. */
@@ -168,33 +188,39 @@ async function* written(
   yield tarEnd;
 }
 
-function check(file: TarFile): void {
-  const { name, type, size = 0, linkname = '', nanoseconds = 0, uname = '', gname = '' } = file;
+function check(file: WholeHeader): void {
+  const { name, type, size, linkname, nanoseconds, uname, gname, xattrs, windows } = file;
   const isLink = type === 'link' || type === 'symlink';
   const isDevice = type === 'character-device' || type === 'block-device';
   let wrong: string | undefined;
-  if (name === '' || [name, linkname, uname, gname].some((text) => text.includes('\0')))
+  if (name === '' || hasNul(name) || hasNul(linkname) || hasNul(uname) || hasNul(gname))
     wrong = 'the name is empty, or a name has a NUL';
   else if (type === 'file' && name.endsWith('/')) wrong = 'the name of a file ends with a slash';
   else if (isLink !== (linkname !== '')) wrong = 'a link needs a linkname and no other entry may have one';
-  else if (!Number.isSafeInteger(size) || size < 0 || (type !== 'file' && size > 0))
-    wrong = 'the size is wrong';
+  else if (!isCount(size) || (type !== 'file' && size > 0)) wrong = 'the size is wrong';
   else if (file.device !== undefined && !isDevice) wrong = 'only devices have the numbers of a device';
   else if (!isCount(file.uid) || !isCount(file.gid)) wrong = 'the id of an owner is wrong';
-  else if (!isCount(nanoseconds) || nanoseconds > 999_999_999 || !Number.isSafeInteger(file.mtime ?? 0))
+  else if (!isCount(nanoseconds) || nanoseconds > 999_999_999 || !Number.isSafeInteger(file.mtime))
     wrong = 'the time is wrong';
-  else if ([...(file.xattrs?.keys() ?? [])].some((key) => key === '' || /[=\0]/.test(key)))
+  else if (xattrs !== undefined && [...xattrs.keys()].some((key) => key === '' || /[=\0]/.test(key)))
     wrong = 'an extended attribute has no name, or one with "=" or a NUL';
-  else if (![...(file.windows ?? [])].every(([key, value]) => isWindowsKey(key) && !value.includes('\0')))
+  else if (
+    windows !== undefined &&
+    ![...windows].every(([key, value]) => isWindowsKey(key) && !hasNul(value))
+  )
     wrong = `the key of a record of Windows begins with ${windowsPrefix}, and no record has a NUL`;
   if (wrong !== undefined) throw new InputError('INVALID_OPTION', `tar entry "${name}": ${wrong}`);
+}
+
+function hasNul(text: string): boolean {
+  return text.includes('\0');
 }
 
 function isWindowsKey(key: string): boolean {
   return key.startsWith(windowsPrefix) && !/[=\0]/.test(key);
 }
 
-function isCount(value = 0): boolean {
+function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
@@ -203,7 +229,7 @@ function isCount(value = 0): boolean {
  * block as long as they fit, since a record is UTF-8.
  */
 function fits(text: string, room: number): boolean {
-  if (hasRawBytes(text)) return encodeText(text).byteLength <= room;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of ASCII is meant.
-  return text.length <= room && /^[\u0001-\u007f]*$/.test(text);
+  if (/^[\u0001-\u007f]*$/.test(text)) return text.length <= room;
+  return hasRawBytes(text) && encodeText(text).byteLength <= room;
 }

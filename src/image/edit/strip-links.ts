@@ -30,7 +30,7 @@ export async function stripThroughLinks(
     const { mediaType } = named.layer;
     // Such a layer stays as it is, and its bytes may be nowhere at hand.
     const isRead = isDistributable(mediaType) && layerCompression(mediaType) !== undefined;
-    const changes = isRead ? await readHeaders(named, read) : undefined;
+    const changes = isRead ? await readHeaders(named, fileSystem.tree.paths, read) : undefined;
     // Entries that cannot be applied lead nowhere.
     if (changes !== undefined) fileSystem.apply(changes);
     detours.push(changes === undefined ? new Map() : detoursIn(changes, fileSystem.tree));
@@ -61,17 +61,21 @@ function stripOf(
 }
 
 /** Lists the names in a layer that lead through links, with the paths that they mean. */
-function detoursIn({ entries, removed, emptied }: LayerChanges, tree: FileTree): ReadonlyMap<string, string> {
+function detoursIn(changes: LayerChanges, tree: FileTree): ReadonlyMap<string, string> {
+  const { paths, removed, emptied } = changes;
   const found = new Map<string, string>();
-  const parents = new Map<string, string>();
-  const note = (path: string): void => {
-    const parent = parentOf(path);
-    const real = parents.get(parent) ?? realFolder(tree, parent);
+  const parents = new Map<number, string>();
+  const note = (path: number): void => {
+    const parent = paths.parentOf(path);
+    const real = parents.get(parent) ?? realFolder(tree, paths.textOf(parent));
     parents.set(parent, real);
-    if (real !== parent) found.set(path, joined(real, path));
+    if (real === paths.textOf(parent)) return;
+    const text = paths.textOf(path);
+    found.set(text, joined(real, text));
   };
-  for (const { path, target } of entries) {
-    note(path);
+  for (let entry = 0; entry < changes.count; entry++) {
+    note(changes.pathOf(entry));
+    const target = changes.targetOf(entry);
     if (target !== undefined) note(target);
   }
   for (const path of [...removed, ...emptied]) note(path);
@@ -85,8 +89,8 @@ function realPath(tree: FileTree, path: string): string {
 
 function realFolder(tree: FileTree, path: string): string {
   if (path === '.') return path;
-  const found = tree.resolve(path);
-  return typeof found === 'string' ? path : found.path;
+  const found = tree.walk(path, { follow: true });
+  return typeof found === 'string' ? path : tree.paths.textOf(found);
 }
 
 function joined(folder: string, path: string): string {
