@@ -81,7 +81,8 @@ function openHost(host: Host, client: ClientParts): ClientRegistry {
   const authorize = line.authorizeWith(isPlain ? askedInPlain(keychain) : keychain);
   const send = unlessClosed(createLine({ ...home, authorize }));
   const preconnect = (requests: number): void => void client.transport.preconnect?.(base, requests);
-  const remote = { base, registry, send, loginAdvice, preconnect, onWarning: warn, upload, download };
+  const clock = home.timeouts?.clock;
+  const remote = { base, registry, send, loginAdvice, preconnect, onWarning: warn, upload, download, clock };
   const roots = createRootMemory({ place: base, notes: client.rootNotes });
   return {
     roots,
