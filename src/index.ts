@@ -158,7 +158,12 @@ export { createStreamLayer, type StreamLayer, type StreamLayerOptions } from './
 export type { ManifestOptions } from './json/manifest.ts';
 export { parseManifest } from './json/manifest.ts';
 export type { Credential, Keychain, KeychainQuestion } from './keychain/credential.ts';
-export type { LayoutRepository, OpenLayoutOptions } from './layout/repository.ts';
+export type {
+  LayoutGarbage,
+  LayoutGarbageOptions,
+  LayoutRepository,
+  OpenLayoutOptions,
+} from './layout/repository.ts';
 export { openLayout } from './layout/repository.ts';
 export { createMemoryRegistry } from './memory/registry.ts';
 export {

@@ -8,6 +8,7 @@ import { editor } from './editor-table.ts';
 import { edits } from './edits-table.ts';
 import { files } from './files-table.ts';
 import { indexes } from './index-table.ts';
+import { layouts } from './layout-table.ts';
 import { registry, serve } from './serve/table.ts';
 import { globalOptions, sideOptions } from './shared-options.ts';
 import { attestations, keys, signing } from './sign-table.ts';
@@ -219,6 +220,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   ...conversions,
   editor,
   indexes,
+  layouts,
   ...changes,
   ...signing,
   attestations,

@@ -7,6 +7,7 @@ import { MediaType } from '../spec/media-type.ts';
 import type { ListOptions, Repository, SignalOptions } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
 import { readOnlyRepository } from '../store/read-only.ts';
+import { type LayoutGarbage, type LayoutGarbageOptions, layoutGarbage } from './garbage.ts';
 import { LayoutManifests } from './manifests.ts';
 import { indexFile, isLayout, readIndex, readIndexManifest } from './marker.ts';
 
@@ -25,6 +26,12 @@ export interface LayoutRepository extends Repository {
    * @throws UNSUPPORTED when the layout was opened for reading
    */
   replaceIndex(index: Manifest): Promise<void>;
+  /**
+   * Removes the blobs that nothing in index.json leads to, with the next `commit`, and returns them.
+   * @throws MANIFEST_INVALID when a document in the layout is damaged, since it may need any blob
+   * @throws UNSUPPORTED when the layout was opened for reading, unless it is a dry run
+   */
+  collectGarbage(options?: LayoutGarbageOptions): Promise<readonly LayoutGarbage[]>;
 }
 
 /** Throws NAME_UNKNOWN when nothing exists at the path, MANIFEST_INVALID when it is not a layout. */
@@ -68,7 +75,19 @@ export async function openReader(folder: string): Promise<LayoutRepository> {
     roots: async () => index.roots,
     index: () => readIndexManifest(folder),
     async replaceIndex() {
-      throw new UnsupportedError('write', `${folder} is open for reading`);
+      throw openForReading(folder);
+    },
+    async collectGarbage({ dryRun = false, signal } = {}) {
+      if (!dryRun) throw openForReading(folder);
+      return layoutGarbage(
+        folder,
+        index.roots.map(({ digest }) => digest),
+        { signal },
+      );
     },
   };
+}
+
+function openForReading(folder: string): UnsupportedError {
+  return new UnsupportedError('write', `${folder} is open for reading`);
 }

@@ -14,6 +14,7 @@ import type { SignalOptions } from '../store/contract.ts';
 import { type LayoutRepository, openReader } from './reader.ts';
 import { openWriter } from './writer.ts';
 
+export type { LayoutGarbage, LayoutGarbageOptions } from './garbage.ts';
 export type { LayoutRepository } from './reader.ts';
 
 /** Settings of `openLayout`. */

@@ -8,6 +8,7 @@ import { checkBlobs, checkBytes, refuseCreateOnly } from '../store/admission.ts'
 import type { Blobs, ListOptions, Manifests } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
 import { startAlgorithm, writeBlob } from '../store/write.ts';
+import { layoutGarbage } from './garbage.ts';
 import { LayoutIndex } from './index-file.ts';
 import { readIndexManifest } from './marker.ts';
 import type { LayoutRepository } from './reader.ts';
@@ -37,6 +38,12 @@ export async function openWriter(folder: string, options: SessionOptions): Promi
     roots: async () => index.roots,
     index: () => readIndexManifest(folder),
     replaceIndex: async ({ bytes }) => index.replace(LayoutIndex.parse(bytes)),
+    async collectGarbage({ dryRun = false, signal } = {}) {
+      const roots = [...index.roots.map(({ digest }) => digest), ...session.untagged];
+      const garbage = await layoutGarbage(folder, roots, { signal });
+      if (!dryRun) for (const { digest } of garbage) await session.remove(digest);
+      return garbage;
+    },
     commit: (options) => session.commit(options),
     [Symbol.asyncDispose]: () => session.dispose(),
   };

@@ -202,6 +202,7 @@ const lines: readonly string[] = [
   'auth token HOST/app',
   'registry check STORE',
   'registry gc --dry-run STORE',
+  'layout gc --dry-run LAYOUT',
 ];
 
 /** Writes files to the disk that hold text from an attacker. */

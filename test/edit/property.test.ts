@@ -3,8 +3,12 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { copyImage } from '../../src/copy/copy.ts';
 import { bytesContent } from '../../src/flow/content.ts';
+import { createImage } from '../../src/image/create.ts';
+import { editFile } from '../../src/image/edit/file-edit.ts';
+import { flatten } from '../../src/image/edit/flatten.ts';
+import { rebase } from '../../src/image/edit/rebase.ts';
 import type { Image } from '../../src/image/image.ts';
-import { createLayer } from '../../src/image/layer.ts';
+import { createLayer, type Layer } from '../../src/image/layer.ts';
 import { openImage } from '../../src/image/open-image.ts';
 import { imageSource } from '../../src/image/source.ts';
 import { validate } from '../../src/image/validate.ts';
@@ -12,7 +16,7 @@ import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { MediaType } from '../../src/spec/media-type.ts';
 import { file, imageOf, put, tarOf } from './stage.ts';
 
-type Edit = (image: Image) => Image;
+type Edit = (image: Image) => Image | Promise<Image>;
 
 const word = fc.constantFrom('a', 'b', '__proto__', 'PATH', '<&>', 'é');
 const value = fc.option(fc.string({ maxLength: 5 }), { nil: null });
@@ -63,7 +67,21 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
       (image) =>
         image.withoutLayers((_, at) => at === number),
   ),
+  fc.constantFrom<Edit>((image) => flatten(image), onAnotherBase),
+  fc.constantFrom('a', 'etc/new').map(
+    (path): Edit =>
+      (image) =>
+        editFile(image, path, async (before) => new Uint8Array([...(before ?? []), 1])),
+  ),
 );
+
+/** Puts all layers of an image on a base of one layer. */
+async function onAnotherBase(image: Image): Promise<Image> {
+  const { os, architecture } = await image.config();
+  const base = (...below: readonly Layer[]): Image =>
+    createImage({ config: { os, architecture }, layers: below });
+  return rebase(image, { from: base(), to: base(layers[0] ?? assert.fail()) });
+}
 
 const tars = await Promise.all(['p', 'q', 'r', 's'].map((name) => tarOf(file(name, name))));
 const layers = tars.map((tar) => createLayer(bytesContent(tar), { mediaType: MediaType.ociLayer }));
@@ -87,7 +105,8 @@ describe('any sequence of changes', () => {
           });
           await put({ registry: { registry } }, 'app', base);
           const repository = registry.repository('app', { actions: ['pull', 'push'] });
-          const view = edits.reduce((image, change) => change(image), openImage(repository, base.manifest));
+          let view: Image = openImage(repository, base.manifest);
+          for (const change of edits) view = await change(view);
           const source = await imageSource(view);
           await copyImage(source.repository, source.root.digest, repository, { tags: ['2'] });
           const manifest = await repository.manifests.get('2');

@@ -173,6 +173,7 @@ export const lines: Readonly<Record<string, readonly Line[]>> = {
   'registry serve': [{ words: () => ['registry', 'serve'], serves: true }],
   'registry check': [{ words: ({ store }) => ['registry', 'check', store] }],
   'registry gc': [{ words: ({ store }) => ['registry', 'gc', store] }],
+  'layout gc': [{ words: ({ layout }) => ['layout', 'gc', layout] }],
   'transfers ls': [{ words: () => ['transfers', 'ls'] }],
   'transfers rm': [{ words: () => ['transfers', 'rm', '--all'] }],
   completion: [{ words: () => ['completion', 'bash'] }],
