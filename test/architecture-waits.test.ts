@@ -35,6 +35,8 @@ const withoutEnd: Readonly<Record<string, string>> = {
   'archive/recompress.ts': thisDisk,
   'archive/synthesis.ts': thisDisk,
   'archive/write.ts': 'another process that is alive: it is named after 2 s, and the signal ends the wait',
+  'cli/commands/layout-gc.ts':
+    'another process that is alive: it is named after 2 s, and the signal ends the wait',
   'client/copy-repository.ts': oneCall,
   'client/delete.ts': oneCall,
   'client/open.ts': 'another process that is alive: it is named after 2 s, and the signal ends the wait',
