@@ -525,3 +525,35 @@ it('a tar of the merged file system is unpacked by tar', {
   execFileSync('tar', ['-xf', path, '-C', target]);
   assert.equal(execFileSync('cat', [join(target, 'z')], { encoding: 'utf8' }), 'content');
 });
+
+it('the path of a new file leads through links within the image, also where nothing is yet', async () => {
+  const { fileSystem } = await merged([
+    ['usr/lib', dir],
+    ['lib', symlink('usr/lib')],
+    ['etc', dir],
+    ['out', symlink('../../etc')],
+    ['dangling', symlink('none/x')],
+    ['loop', symlink('loop/x')],
+    ['file', 'x'],
+  ]);
+  for (const [path, resolved] of [
+    ['/lib', 'usr/lib'],
+    ['lib/new/a', 'usr/lib/new/a'],
+    ['lib/../a', 'usr/a'],
+    ['out/a', 'etc/a'],
+    ['./new//a/', 'new/a'],
+    ['dangling', 'dangling'],
+    ['file', 'file'],
+    ['file/a', undefined],
+    ['new/../a', undefined],
+    ['..', undefined],
+    ['/', undefined],
+    ['', undefined],
+  ] as const)
+    assert.equal(fileSystem.resolvePath(path), resolved, path);
+  for (const find of [() => fileSystem.resolvePath('loop/a'), () => fileSystem.find('loop')])
+    assert.throws(find, { code: 'MANIFEST_INVALID', message: /form a loop/ });
+  assert.equal(fileSystem.locate('nowhere'), undefined);
+  assert.deepEqual(fileSystem.locate('usr'), { type: 'directory', layer: 0, position: 0 });
+  assert.deepEqual(fileSystem.locate('/lib/../../file'), { type: 'file', layer: 0, position: 6 });
+});

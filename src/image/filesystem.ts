@@ -105,7 +105,6 @@ function resolvePath(tree: FileTree, path: string): string | undefined {
     if (found === 'a loop') throw loopOf(path);
     if (found === 'not a directory') return undefined;
     if (found !== 'missing') {
-      if (missing.length > 0 && !tree.isDirectory(found)) return undefined;
       const whole = [tree.paths.textOf(found), ...missing].filter((part) => part !== '.').join('/');
       return whole === '' ? undefined : whole;
     }
