@@ -72,7 +72,8 @@ function editedRecords(records: Records, { name, linkname, latest }: HeadEdit): 
   const all = recordsOf(body.subarray(0, size));
   const kept = all.flatMap((record) => {
     const { key, value } = record;
-    if ((key === 'path' && name !== undefined) || (key === 'linkpath' && linkname !== undefined)) return [];
+    if (names.has(key) && name !== undefined) return [];
+    if (key === 'linkpath' && linkname !== undefined) return [];
     if (latest === undefined || !times.has(key) || !(Number(value) > latest)) return record.bytes;
     return encodePax([[key, String(latest)]]);
   });
@@ -84,6 +85,8 @@ function editedRecords(records: Records, { name, linkname, latest }: HeadEdit): 
   return { typeflag, size: length, block: patchedBlock(block, { size: length }), body: padded };
 }
 
+/** GNU tar keeps the name of a sparse file in a record of its own, which comes before the others. */
+const names: ReadonlySet<string> = new Set(['path', 'GNU.sparse.name']);
 const times: ReadonlySet<string> = new Set(['mtime', 'atime', 'ctime']);
 
 interface PaxRecord {

@@ -104,6 +104,32 @@ describe('rewriteTar', () => {
     assert.deepEqual((await entriesOf(await rewritten(ustar, () => ({ name: 'x' }))))[0]?.name, 'x');
   });
 
+  it('sparse-new-name: a sparse file gets its new name, short or long, and keeps its holes', async () => {
+    const body = new TextEncoder().encode('data');
+    const block = {
+      name: 'GNUSparseFile.0/old',
+      typeflag: '0',
+      size: 4,
+      mode: 0o644,
+      mtime: 0,
+      linkname: '',
+    };
+    const map = [
+      ['GNU.sparse.major', '0'],
+      ['GNU.sparse.minor', '1'],
+      ['GNU.sparse.name', 'old'],
+      ['GNU.sparse.size', '9'],
+      ['GNU.sparse.map', '5,4'],
+    ] as const;
+    const tar = Buffer.concat([records(...map), encodeBlock(block), body, Buffer.alloc(508 + 1024)]);
+    assert.deepEqual((await entriesOf(tar))[0]?.name, 'old');
+    for (const name of ['new', long]) {
+      const [entry, ...others] = await entriesOf(await rewritten(tar, () => ({ name })));
+      assert.deepEqual([entry?.name, entry?.text, others], [name, '\0\0\0\0\0data', []]);
+    }
+    assert.ok((await rewritten(tar, () => ({ latest: 0 }))).equals(tar));
+  });
+
   it('later times become the latest, in the header and in records, and earlier ones stay', async () => {
     const tar = Buffer.concat([
       records(['mtime', '150.5'], ['VENDOR.key', 'kept'], ['atime', '50'], ['ctime', '200']),
