@@ -59,7 +59,8 @@ function sizes(source: readonly Source[]): Measure[] {
   const longest = functions[0]?.lines ?? 0;
   const circles = cycles(arrowsOf(source));
   return [
-    atMost('median source file, lines', median, goals.median),
+    // Each new file moves it, so no single change answers for it.
+    { ...atMost('median source file, lines', median, goals.median), isAim: true },
     {
       ...atMost('largest source file, lines', largest, goals.largest),
       places: byLines

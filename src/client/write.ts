@@ -60,13 +60,11 @@ export async function writeLayer(
     { actions: ['pull', 'push'], mountFrom: mountSource(layer.origin, reference) },
     { chunkThreshold: 128 * mebibyte, ...given(upload) },
   );
-  if (isStreamLayer(layer)) {
+  if (isStreamLayer(layer))
     return { descriptor: await layer.ingest(blobs, { onProgress, signal }), outcome: 'uploaded' };
-  }
   const descriptor = await layer.descriptor({ signal });
   const outcome = await blobs.write(descriptor, layer.compressed(), { mountFrom, onProgress, signal });
-  if (outcome !== 'uploaded') {
+  if (outcome !== 'uploaded')
     onProgress?.({ sent: 0, acknowledged: descriptor.size, moved: descriptor.size });
-  }
   return { descriptor, outcome };
 }

@@ -1,6 +1,7 @@
 import { sep } from 'node:path';
 import { isGantryError } from '../errors.ts';
 import { isUnreadable } from '../files/files.ts';
+import { given } from '../spec/options.ts';
 
 export interface StoreFinding {
   /**
@@ -34,12 +35,7 @@ export class FindingList {
     this.#told.add(finding);
     const repository = this.#repository;
     const said = (text: string): string => text.replaceAll(`${this.#root}${sep}`, '');
-    this.all.push({
-      kind,
-      subject: said(subject),
-      problem: said(problem),
-      ...(repository === undefined ? {} : { repository }),
-    });
+    this.all.push(given({ kind, subject: said(subject), problem: said(problem), repository }));
   }
 
   unreadable(path: string, error: unknown): void {
