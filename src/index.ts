@@ -195,6 +195,7 @@ export { formatReference, parseReference, type Reference, type ReferenceOptions 
 export type { BlobProgress, ProgressObserver } from './store/blob-progress.ts';
 export type * from './store/contract.ts';
 export type { KnownRoots, RootNote, RootNotes } from './store/known-roots.ts';
+export type { ImageOrigin, NamedRoot } from './store/named-root.ts';
 export type * from './store/upload.ts';
 export type { TurnOptions, UploadJournal, UploadKey, UploadTurn } from './store/upload-journal.ts';
 export type { TarType } from './tar/entry.ts';

@@ -1,8 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { InputError, StorageError } from '../errors.ts';
 import { lookAt, onDisk } from '../files/files.ts';
 import type { CertificateDemands } from '../sign/keyless/certificate-demands.ts';
+import type { NotationDemands } from '../sign/notation/notation-demands.ts';
 import type { Signer } from '../sign/signer.ts';
 import type { SignatureOptions } from '../sign/verify-image.ts';
 import type { Context } from './context.ts';
@@ -36,17 +38,28 @@ export async function readNamed(option: string, path: string): Promise<Buffer> {
  */
 export async function givenSigners(
   given: ParsedArgs,
-): Promise<Pick<SignatureOptions, 'keys' | 'certificate'>> {
+): Promise<Pick<SignatureOptions, 'keys' | 'certificate' | 'notation'>> {
   const paths = given.values('key');
   const certificate = await givenCertificate(given);
   if (certificate !== undefined && paths.length > 0) {
     throw new InputError('INVALID_OPTION', '--key and --certificate-identity exclude each other');
   }
-  if (certificate !== undefined) return { certificate };
-  if (paths.length === 0) {
+  const notation =
+    given.flag('notation-policy') || given.flag('notation-store') ? await givenTrust(given) : undefined;
+  if (certificate !== undefined) return { certificate, notation };
+  if (paths.length === 0 && notation === undefined) {
     throw new InputError('INVALID_OPTION', 'give the signer: --key FILE, or --certificate-identity NAME');
   }
-  return { keys: await readKeys(paths) };
+  return { keys: await readKeys(paths), notation };
+}
+
+async function givenTrust(given: ParsedArgs): Promise<NotationDemands> {
+  const path = given.text('notation-policy');
+  if (path === undefined) throw new InputError('INVALID_OPTION', '--notation-store needs --notation-policy');
+  const { readTrustStores } = await import('./trust-stores.ts');
+  const trustPolicy = await readNamed('notation-policy', path);
+  const store = given.text('notation-store') ?? join(dirname(path), 'truststore', 'x509');
+  return { trustPolicy, trustStores: await readTrustStores(store) };
 }
 
 async function givenCertificate(given: ParsedArgs): Promise<CertificateDemands | undefined> {

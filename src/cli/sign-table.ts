@@ -68,6 +68,19 @@ const certificates: readonly Option[] = [
   { name: 'ignore-sct', summary: 'with a certificate: ask for no proof that a log has it' },
 ];
 
+const notation: readonly Option[] = [
+  {
+    name: 'notation-policy',
+    value: 'FILE',
+    summary: 'verify signatures of Notation by this trust policy (trustpolicy.json)',
+  },
+  {
+    name: 'notation-store',
+    value: 'DIR',
+    summary: 'the trust stores of Notation (default: truststore/x509 beside the policy)',
+  },
+];
+
 const passwords =
   'The password of an encrypted key comes from COSIGN_PASSWORD, from stdin or from the terminal.';
 
@@ -109,6 +122,7 @@ export const signing: readonly Command[] = [
     options: [
       verifyKey,
       ...certificates,
+      ...notation,
       { ...annotation, summary: 'demand this signed annotation' },
       { ...type, summary: `${type.summary}; by default sign, a signature` },
       {

@@ -1,3 +1,4 @@
+import { admissionOptions } from './admission-options.ts';
 import { blob, image, images, optionalImage, path, repository } from './arguments.ts';
 import { auth } from './auth-table.ts';
 import { builds } from './build-table.ts';
@@ -66,6 +67,7 @@ const copies: readonly Command[] = [
         summary: 'tarball (for docker load; the default), legacy, or oci (a layout in a folder)',
       },
       { name: 'annotate-ref', summary: 'with --format=oci: keep the reference as an annotation' },
+      ...admissionOptions,
       { name: 'cache_path', short: 'c', value: 'DIR', summary: 'keep layers in this folder, and reuse them' },
       noWait,
     ],
@@ -103,6 +105,7 @@ const copies: readonly Command[] = [
         summary: 'with --platform: keep the index unchanged, and copy only these images of it',
       },
       { name: 'replace', summary: 'replace an existing archive instead of adding to it' },
+      ...admissionOptions,
       noWait,
       noResume,
       repair,

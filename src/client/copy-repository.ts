@@ -8,6 +8,7 @@ import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import { type CopyPlaceOptions, refuseToReplace } from './copy.ts';
 import { toRepository } from './place.ts';
+import { fromRegistry } from './pull.ts';
 import { createWatch } from './watch.ts';
 
 /** A tag that gantry copied, or that the destination had already. */
@@ -72,6 +73,7 @@ export async function* copyTags(
     const settings = {
       ...options,
       ...mountFrom,
+      admit: fromRegistry(from, options.admit),
       signal: watch.signal,
       tags: [tag],
       tagsAreNew: noClobber || isThere === false,

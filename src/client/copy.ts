@@ -7,6 +7,7 @@ import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { formatReference, type Reference } from '../spec/reference.ts';
 import type { Repository } from '../store/contract.ts';
+import type { ImageOrigin } from '../store/named-root.ts';
 import type { Connections } from './connections.ts';
 import { onePlatform } from './daemon-place.ts';
 import type { OpenedSource, SourceOptions } from './disk-source.ts';
@@ -195,9 +196,29 @@ function admission(
   ];
   const set = checks.filter((check) => check !== undefined);
   if (set.length === 0) return undefined;
-  return async (root, from) => {
-    for (const check of set) await check(root, from);
+  const place = imageOriginOf(origin);
+  return async (root, from, named) => {
+    for (const check of set) await check(root, from, { ...named, origin: place });
   };
+}
+
+/** Returns the source of a copy, as a policy names it. */
+export function imageOriginOf(place: Place): ImageOrigin {
+  switch (place.kind) {
+    case 'registry':
+      return { transport: 'docker', name: place.reference.registry };
+    case 'oci':
+    case 'oci-archive':
+    case 'docker-archive':
+      return {
+        transport: place.kind,
+        name: place.name === undefined ? place.path : `${place.path}:${place.name}`,
+      };
+    case 'docker-daemon':
+      return { transport: place.kind, name: place.name };
+    default:
+      return place satisfies never;
+  }
 }
 
 /**

@@ -8,7 +8,7 @@ import { formatReference, type Reference } from '../spec/reference.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { cachedBlobs } from './blob-cache.ts';
 import type { Connections } from './connections.ts';
-import { type TransferOptions, transfer } from './copy.ts';
+import { imageOriginOf, type TransferOptions, transfer } from './copy.ts';
 import { manifestName, openForWriting, type WaitOptions } from './open.ts';
 import { type DaemonPlace, formatPlace, noFolder, parseLocal, plainPath } from './place.ts';
 import { lossAt } from './replaced.ts';
@@ -102,7 +102,14 @@ async function pullWatched(
         from,
         name,
         destination,
-        { ...rest, ...signal, tags, alone: references.length === 1, platforms: chosen },
+        {
+          ...rest,
+          ...signal,
+          admit: fromRegistry(reference, rest.admit),
+          tags,
+          alone: references.length === 1,
+          platforms: chosen,
+        },
         { ledger },
       ),
     );
@@ -113,6 +120,15 @@ async function pullWatched(
   await destination.commit(signal);
   if (loss !== undefined) connections.warn(path, loss);
   return roots;
+}
+
+/** Tells a decision about a root the registry that it is from. */
+export function fromRegistry(
+  reference: Reference,
+  admit: TransferOptions['admit'],
+): TransferOptions['admit'] {
+  const origin = imageOriginOf({ kind: 'registry', reference });
+  return admit && ((root, from, named) => admit(root, from, { ...named, origin }));
 }
 
 interface TargetOptions extends SignalOptions, WaitOptions {

@@ -51,8 +51,8 @@ export async function pushPath(
 /** Refuses an index of which a layout lacks images, before the caller decides. */
 function wholeFirst({ admit, platforms, sparse = false, signal }: TransferOptions): CopyOptions['admit'] {
   if (sparse && platforms !== undefined) return admit;
-  return async (root, from) => {
+  return async (root, from, named) => {
     await demandPresent(from, root, { signal });
-    await admit?.(root, from);
+    await admit?.(root, from, named);
   };
 }

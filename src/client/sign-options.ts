@@ -1,43 +1,17 @@
-import type { CertificateDemands } from '../sign/keyless/certificate-demands.ts';
-import {
-  arrayOf,
-  bytes,
-  count,
-  either,
-  flag,
-  having,
-  oneOf,
-  optionsOf,
-  recordOf,
-  type Shape,
-  signal,
-  text,
-} from '../spec/options.ts';
+import { signatureShape } from '../sign/signature-shape.ts';
+import { bytes, flag, having, oneOf, recordOf, type Shape, signal, text } from '../spec/options.ts';
 import { aPlatform } from '../spec/platform.ts';
 import type { AttestOptions, SignOptions } from './sign.ts';
 import type { AttestationsOptions, VerifyOptions } from './verify.ts';
 
 const aSigner = having('a signer, as openSigner gives it', 'publicKey', 'sign');
-const aVerifier = having('a verifier: { name, verify }', 'name', 'verify');
-
-const certificate: Shape<CertificateDemands> = {
-  trustedRoot: either('JSON text or bytes', text, bytes),
-  identity: text,
-  issuer: text,
-  ignoreLog: flag,
-  ignoreSct: flag,
-};
 
 /** The options of `verify`. */
 export const verifyShape: Shape<VerifyOptions> = {
+  ...signatureShape,
   signal,
   platform: aPlatform,
   repository: text,
-  keys: arrayOf(either('a public key in PEM or a verifier', text, aVerifier)),
-  certificate: optionsOf(certificate),
-  type: text,
-  annotations: recordOf(text),
-  minSignatures: count,
 };
 
 /** The options of `attestations`. */

@@ -1,8 +1,14 @@
 import { selectRoot } from '../copy/select.ts';
 import { NotFoundError } from '../errors.ts';
 import { type ListedAttestation, listAttestations } from '../sign/attestations.ts';
-import { type SignatureOptions, type VerifiedImage, verifyAnyDigest } from '../sign/verify-image.ts';
+import {
+  type SignatureOptions,
+  type VerifiedImage,
+  type VerifyImageOptions,
+  verifyAnyDigest,
+} from '../sign/verify-image.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
+import { formatReference } from '../spec/reference.ts';
 import type { Repository } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { OpenedSource } from './disk-source.ts';
@@ -25,8 +31,19 @@ export function verifyPlace(
 ): Promise<VerifiedImage> {
   return reading(connections, place, options, async (from, subjects) => {
     const { platform: _, repository: __, ...demands } = options;
-    return verifyAnyDigest(from, subjects, demands);
+    return verifyAnyDigest(from, subjects, withName(demands, toPlace(place)));
   });
+}
+
+/** Gives the name of the repository to a trust policy, which chooses its demands by it. */
+function withName(demands: VerifyImageOptions, place: Place): VerifyImageOptions {
+  const { notation } = demands;
+  if (notation === undefined || place.kind !== 'registry') return demands;
+  const { registry, repository } = place.reference;
+  return {
+    ...demands,
+    notation: { ...notation, repository: notation.repository ?? formatReference({ registry, repository }) },
+  };
 }
 
 export function attestationsOf(

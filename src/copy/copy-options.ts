@@ -14,6 +14,7 @@ import {
 } from '../spec/options.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
+import type { NamedRoot } from '../store/named-root.ts';
 import type { CopyObserver } from './events.ts';
 
 /** Settings of a copy. */
@@ -88,11 +89,11 @@ export interface CopyOptions extends SignalOptions {
   /**
    * Decides whether the copy happens. Called and awaited once, after the root is chosen and before anything is asked of
    * or written to the destination; with it, the first question to the destination waits for the decision. `root` is the
-   * image or index that will be copied, `from` the source, for example to read signatures. An error that it throws ends
-   * the copy unchanged. Streamed layers of a pushed image go out before, since the root depends on their bytes.
+   * image or index that will be copied, `from` the source, for example to read signatures; `named` is the image that was asked
+   * for, such as the index of a chosen image. An error that it throws ends the copy unchanged. Streamed layers of a pushed image go out before, since the root depends on their bytes.
    * @defaultValue every root is copied
    */
-  readonly admit?: ((root: Manifest, from: Repository) => Promise<void> | void) | undefined;
+  readonly admit?: ((root: Manifest, from: Repository, named: NamedRoot) => Promise<void> | void) | undefined;
   /** Receives the events of the copy. */
   readonly onEvent?: CopyObserver | undefined;
 }

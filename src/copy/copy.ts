@@ -8,6 +8,7 @@ import type { Platform } from '../spec/platform.ts';
 import { aRepository } from '../store/checks.ts';
 import type { Repository } from '../store/contract.ts';
 import type { KnownRoots } from '../store/known-roots.ts';
+import type { NamedRoot } from '../store/named-root.ts';
 import { type CopyOptions, copyShape } from './copy-options.ts';
 import { attempt } from './failure.ts';
 import { findKnown, knownStart, tagKnown } from './known.ts';
@@ -98,7 +99,7 @@ async function copyRoot(run: CopyRun, reference: string, options: CopyOptions): 
   const wait = patienceFor(performance.now() - began, named === undefined ? patience : 0);
   const { root } = chosen;
   const { digest } = root.descriptor;
-  await admitRoot(run, root, options);
+  await admitRoot(run, root, { reference, manifest: chosen.found }, options);
   if (referrers) await copyWithReferrers(run, chosen);
   if (referrers && tags.length === 0) return root.descriptor;
   const isWhole = isAsked(run, options) && chosen.wants === undefined;
@@ -150,6 +151,7 @@ async function firstQuestion(run: CopyRun, options: CopyOptions): Promise<Questi
 async function admitRoot(
   { from, to, signal }: CopyRun,
   root: Manifest,
+  named: NamedRoot,
   { alone = true, tags = [], admit }: CopyOptions,
 ): Promise<void> {
   if (alone) {
@@ -157,7 +159,7 @@ async function admitRoot(
     const step = { side: 'destination', step: `take ${digest}`, digest } as const;
     await attempt(step, signal, async () => to.admit?.(root, tags));
   }
-  await admit?.(root, from);
+  await admit?.(root, from, named);
   signal.throwIfAborted();
 }
 
@@ -186,6 +188,8 @@ async function findSame(
 }
 
 interface Chosen {
+  /** The manifest that the reference names. */
+  readonly found: Manifest;
   readonly root: Manifest;
   readonly wants?: (child: Descriptor) => boolean;
   /** The platform that the index names for the selected root. */
@@ -212,12 +216,12 @@ async function choose(
   found: Manifest,
   { platforms, sparse = false, signal }: CopyOptions,
 ): Promise<Chosen> {
-  if (platforms === undefined) return { root: found };
+  if (platforms === undefined) return { found, root: found };
   if (!sparse || found.body.kind !== 'index') {
     const root = await selectRoot(from, found, platforms, { signal });
     const { platform } =
       manifestsOf(found.body).find(({ digest }) => digest === root.descriptor.digest) ?? {};
-    return { root, platform };
+    return { found, root, platform };
   }
-  return { root: found, wants: (await selectChildren(from, found, platforms, { signal })).includes };
+  return { found, root: found, wants: (await selectChildren(from, found, platforms, { signal })).includes };
 }

@@ -38,10 +38,17 @@ export interface CertificateJudge {
   judge(bundle: Bundle): Promise<{ readonly signer: string; readonly log: 'none' | 'entry' }>;
 }
 
+/** Judges signatures of Notation about one image. */
+export interface NotationCandidateJudge {
+  /** @throws Rejection or MANIFEST_INVALID with the reason */
+  judge(candidate: SignatureCandidate, annotations: Annotations): Promise<VerifiedSignature>;
+}
+
 /** The demands on a signature. */
 export interface Demands extends SignalOptions {
   readonly verifiers: readonly Verifier[];
   readonly certificates?: CertificateJudge | undefined;
+  readonly notation?: NotationCandidateJudge | undefined;
   readonly predicateType: string;
   readonly annotations: Annotations;
 }
@@ -73,7 +80,9 @@ export async function judgeCandidate(
         ? judgeSimpleSigning(candidate, digest, demands)
         : judgeLegacyAttestation(candidate, digest, demands);
     case 'notation':
-      throw new Rejection('a signature of Notation: give its trust policy');
+      if (demands.notation === undefined)
+        throw new Rejection('a signature of Notation, and its trust policy is not given');
+      return demands.notation.judge(candidate, demands.annotations);
     default:
       return candidate.format satisfies never;
   }
@@ -169,7 +178,7 @@ async function signerOf(
   signature: Uint8Array,
   { verifiers, signal }: Demands,
 ): Promise<string> {
-  if (verifiers.length === 0) throw new Rejection('signed with a key, and a certificate is asked for');
+  if (verifiers.length === 0) throw new Rejection('signed with a key, and none is given');
   for (const verifier of verifiers) {
     if (await verifier.verify(message, signature, { signal })) return verifier.name;
   }

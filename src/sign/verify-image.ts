@@ -1,4 +1,4 @@
-import { InputError, type RejectedSignature, VerificationError } from '../errors.ts';
+import { InputError, NotFoundError, type RejectedSignature, VerificationError } from '../errors.ts';
 import { enclosed } from '../flow/abort.ts';
 import { createSemaphore } from '../flow/semaphore.ts';
 import type { Annotations } from '../spec/descriptor.ts';
@@ -8,6 +8,7 @@ import type { Repository, SignalOptions } from '../store/contract.ts';
 import { atOnce, type Candidates, findCandidates, mostCandidates } from './candidates.ts';
 import { type Demands, judgeCandidate, type VerifiedSignature } from './judge.ts';
 import type { CertificateDemands } from './keyless/certificate-demands.ts';
+import type { NotationDemands } from './notation/notation-demands.ts';
 import { predicateTypeOf, signaturePredicate } from './predicate-types.ts';
 import { parsePublicKey, type Verifier } from './public-key.ts';
 import { rejectionOf } from './rejection.ts';
@@ -18,6 +19,8 @@ export interface SignatureOptions {
   readonly keys?: readonly (string | Verifier)[] | undefined;
   /** The signer by certificate. Signatures with certificates count only with it. */
   readonly certificate?: CertificateDemands | undefined;
+  /** The trust policy for signatures of Notation, which count only with it. */
+  readonly notation?: NotationDemands | undefined;
   /**
    * The type of the signed statement: `sign` for signatures; for attestations a URI, or a short name such as `spdxjson`.
    * @defaultValue `'sign'`
@@ -43,6 +46,8 @@ export interface VerifiedImage {
   readonly verified: readonly VerifiedSignature[];
   /** The signatures that do not count, each with its reason. */
   readonly rejected: readonly RejectedSignature[];
+  /** The statement of a trust policy that skips the verification; undefined if the image is verified. */
+  readonly skippedBy?: string | undefined;
 }
 
 /**
@@ -57,7 +62,8 @@ export async function verifyDigest(
   options: VerifyImageOptions,
 ): Promise<VerifiedImage> {
   const { minSignatures = 1 } = options;
-  const demands = await demandsOf(options);
+  const { skippedBy, ...demands } = await demandsOf(options, from, digest);
+  if (skippedBy !== undefined) return { digest, verified: [], rejected: [], skippedBy };
   return enclosed(options.signal, async (signal) => {
     const kind = demands.predicateType === signaturePredicate ? 'sig' : 'att';
     const candidates = await findCandidates(from, digest, kind, { signal });
@@ -102,14 +108,20 @@ export async function verifyAnyDigest(
 }
 
 /** @throws INVALID_OPTION when a key cannot be used, or there is none */
-async function demandsOf({
-  keys = [],
-  certificate,
-  type = 'sign',
-  annotations = {},
-  minSignatures = 1,
-}: SignatureOptions): Promise<Demands> {
-  if (keys.length === 0 && certificate === undefined) {
+async function demandsOf(
+  {
+    keys = [],
+    certificate,
+    notation,
+    type = 'sign',
+    annotations = {},
+    minSignatures = 1,
+    signal,
+  }: VerifyImageOptions,
+  from: Repository,
+  digest: Digest,
+): Promise<Demands & { readonly skippedBy?: string | undefined }> {
+  if (keys.length === 0 && certificate === undefined && notation === undefined) {
     throw new InputError('INVALID_OPTION', 'there is no key to verify with');
   }
   const predicateType = predicateTypeOf(type);
@@ -117,17 +129,36 @@ async function demandsOf({
     keys.map((key) => (typeof key === 'string' ? parsePublicKey(key) : key)).map((key) => [key.name, key]),
   );
   const signers = byName.size + (certificate === undefined ? 0 : 1);
-  if (minSignatures > signers) {
+  if (minSignatures > signers && notation === undefined) {
     throw new InputError(
       'INVALID_OPTION',
       `${minSignatures} signatures are demanded, and there are only ${signers} different keys`,
     );
   }
-  const verifiers = [...byName.values()];
-  if (certificate === undefined) return { verifiers, predicateType, annotations };
-  // The library for certificates takes longer to load than a verification by key.
-  const { createCertificateJudge } = await import('./keyless/certificate-judge.ts');
-  return { verifiers, certificates: createCertificateJudge(certificate), predicateType, annotations };
+  const demands = { verifiers: [...byName.values()], predicateType, annotations };
+  // The code for certificates takes longer to load than a verification by key.
+  const certificates =
+    certificate && (await import('./keyless/certificate-judge.ts')).createCertificateJudge(certificate);
+  if (notation === undefined) return { ...demands, certificates };
+  if (predicateType !== signaturePredicate) {
+    throw new InputError(
+      'INVALID_OPTION',
+      'Notation has no attestations: leave out the type, or the trust policy',
+    );
+  }
+  const { createNotationJudge } = await import('./notation/notation-judge.ts');
+  const judge = createNotationJudge(notation, from.name);
+  if (judge.skippedBy !== undefined) return { ...demands, skippedBy: judge.skippedBy };
+  // Notation signs the whole descriptor.
+  const image = await from.manifests.resolve(digest, { signal });
+  if (image === undefined) {
+    throw new NotFoundError('MANIFEST_UNKNOWN', `${from.name}@${digest}: there is no such image`);
+  }
+  return {
+    ...demands,
+    certificates,
+    notation: { judge: (candidate, wanted) => judge.judge(candidate, image, wanted) },
+  };
 }
 
 interface Judged {

@@ -7,7 +7,7 @@ import { missing, type Sample, sampleFile, sampleRepository, samples } from './s
 
 /** Every sample that real tools or their bytes made gives the verdict in its table. */
 
-function settings({ args }: Sample): VerifyImageOptions {
+function settings({ args, format }: Sample): VerifyImageOptions {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -36,12 +36,23 @@ function settings({ args }: Sample): VerifyImageOptions {
           ignoreLog: values['insecure-ignore-tlog'],
           ignoreSct: values['insecure-ignore-sct'],
         };
-  return { keys: key === undefined ? undefined : [sampleFile(key).toString()], certificate, annotations };
+  const [, name = '', value = ''] = /^([^=]+)=(.*)$/.exec(values.m ?? '') ?? [];
+  return {
+    keys: key === undefined ? undefined : [sampleFile(key).toString()],
+    certificate,
+    notation:
+      format === 'notation'
+        ? {
+            trustPolicy: sampleFile('keys/tp.json'),
+            trustStores: { 'ca:gantry': [sampleFile('keys/nca.crt')] },
+          }
+        : undefined,
+    annotations: name === '' ? annotations : { [name]: value },
+  };
 }
 
 describe('the samples of signatures', { skip: missing }, () => {
   for (const sample of samples()) {
-    if (sample.format === 'notation') continue;
     it(`${sample.name} (${sample.format}): ${sample.expect}`, async () => {
       const { repository, digest } = await sampleRepository(sample);
       const verdict = verifyDigest(repository, digest, settings(sample));

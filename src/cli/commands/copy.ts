@@ -1,5 +1,6 @@
 import type { Client } from '../../client/client.ts';
 import type { CopyPlaceOptions } from '../../client/copy.ts';
+import { admissionOf } from '../admission-options.ts';
 import type { Context } from '../context.ts';
 import { copyKeychain } from '../copy-logins.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
@@ -17,6 +18,7 @@ export async function copy(context: Context, given: ParsedArgs): Promise<void> {
     replace: given.flag('replace'),
     repair: given.flag('repair'),
     platforms,
+    admit: await admissionOf(given),
     // crane's default is 0, for any number.
     jobs: jobs === 0 ? undefined : jobs,
     ...waiting(context, given),

@@ -1,4 +1,5 @@
 import { InputError } from '../../errors.ts';
+import { admissionOf } from '../admission-options.ts';
 import type { Context } from '../context.ts';
 import { fullDigest } from '../full-name.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
@@ -17,6 +18,7 @@ export async function pull(context: Context, given: ParsedArgs): Promise<void> {
   if (format !== 'oci' && platforms !== undefined && platforms.length > 1) {
     throw new InputError('INVALID_OPTION', `--format=${format} takes one --platform; oci takes several`);
   }
+  const admit = await admissionOf(given);
   const client = await context.client();
   const roots = await context.follow((onEvent) =>
     client.pull(images, path, {
@@ -25,6 +27,7 @@ export async function pull(context: Context, given: ParsedArgs): Promise<void> {
       ...waiting(context, given),
       platforms,
       cachePath,
+      admit,
       onEvent,
       signal: context.signal,
     }),

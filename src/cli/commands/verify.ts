@@ -19,10 +19,16 @@ export async function verify(context: Context, given: ParsedArgs): Promise<void>
   const client = await context.client();
   for (const image of given.arguments) {
     try {
-      const { digest, verified } = await client.verify(image, options);
+      const { digest, verified, skippedBy } = await client.verify(image, options);
       const reference = digestName(image, digest);
       for (const signature of verified) context.output.note(`${reference}: ${described(signature)}`);
-      await context.result({ image, digest, verified: verified.map(shown) }, reference);
+      if (skippedBy !== undefined) {
+        context.output.note(
+          `${reference} is not verified: the trust policy "${skippedBy}" skips it`,
+          'warning',
+        );
+      }
+      await context.result({ image, digest, verified: verified.map(shown), skippedBy }, reference);
     } catch (error) {
       if (error instanceof VerificationError && context.json) await context.result(refusal(image, error));
       throw error;

@@ -41,7 +41,7 @@ export function createCertificateJudge(demands: CertificateDemands): Certificate
   return {
     async judge(bundle) {
       const { certificate, envelope, logEntries } = bundle;
-      if (certificate === undefined) throw new Rejection('signed with a key, and a certificate is asked for');
+      if (certificate === undefined) throw new Rejection('signed with a key, and none is given');
       const times = ignoreLog ? [] : await verifyLog(logEntries, logs, { certificate, envelope });
       if (bundle.timestamps.length === 0 && times.length === 0) {
         if (!ignoreLog)
