@@ -10,7 +10,7 @@ export type { CertificateDemands } from './keyless/certificate-demands.ts';
 export type { NotationDemands } from './notation/notation-demands.ts';
 export { type Policy, type PolicyOptions, readPolicy } from './policy/policy.ts';
 export type { ReadPolicyFile } from './policy/policy-file.ts';
-export type { NamedImage, PathImage, PolicyImage } from './policy/scopes.ts';
+export type { PathImage, PolicyImage, RegistryImage } from './policy/scopes.ts';
 export { type KeyKind, type PublicKey, parsePublicKey, type Verifier } from './public-key.ts';
 export type { MadeSignature, SignatureSettings, SignedImage } from './sign-image.ts';
 export {

@@ -2,10 +2,10 @@ import { formatReference, type Reference } from '../../spec/reference.ts';
 import type { PolicyDocument, PolicyRequirement } from './policy-file.ts';
 
 /** The image that a policy is asked about: one in a registry, or one in another place. */
-export type PolicyImage = NamedImage | PathImage;
+export type PolicyImage = RegistryImage | PathImage;
 
 /** An image in a registry. */
-export interface NamedImage {
+export interface RegistryImage {
   /** The word of containers for a registry. */
   readonly transport: 'docker';
   /** The full name of the image. */
