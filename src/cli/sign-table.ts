@@ -108,7 +108,7 @@ export const signing: readonly Command[] = [
     ],
     examples: [
       'gantry sign --key cosign.key ghcr.io/acme/app:1',
-      'gantry sign --key cosign.key -a build=42 oci:./layout',
+      'gantry sign --key cosign.key -a build=42 oci:layout:app',
     ],
     load: async () => (await import('./commands/sign.ts')).sign,
   },

@@ -125,6 +125,7 @@ export async function furnish(home: string, authority: Authority): Promise<void>
   const { privateKey, publicKey } = await signing;
   await writeFile(join(home, 'cosign.key'), privateKey);
   await writeFile(join(home, 'cosign.pub'), publicKey);
+  await writeFile(join(home, 'other.pub'), (await generateKey('')).publicKey);
   await writeFile(join(home, 'signing.pem'), key);
   await writeFile(join(home, 'sbom.json'), '{"spdxVersion":"SPDX-2.3"}');
   await addPrograms(join(home, 'bin'), stored);

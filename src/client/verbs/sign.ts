@@ -20,7 +20,7 @@ export interface SignVerbs {
    * import { createClient } from 'gantry';
    *
    * await using client = createClient();
-   * const { digest } = await client.verify('ghcr.io/acme/app:1', { keys: [await readFile('cosign.pub', 'utf8')] });
+   * const { digest } = await client.verify('ghcr.io/acme/app:1.0', { keys: [await readFile('cosign.pub', 'utf8')] });
    * await client.copy(`ghcr.io/acme/app@${digest}`, 'localhost:5000/app:1');
    * ```
    */
