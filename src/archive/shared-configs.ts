@@ -15,7 +15,7 @@ import type { Trees } from './tree.ts';
 export interface SharedConfigs {
   /** Returns the images of manifest.json with one of these configs, in their order. */
   saved(places: Iterable<number>): readonly DockerImage[];
-  /** Returns the images of manifest.json whose config no manifest has. */
+  /** Returns the images of manifest.json with a config that no manifest has. */
   readonly unlisted: readonly DockerImage[];
   /** Returns whether index.json gives a name to another root with one of these configs, and not to this root. */
   isNameOfOther(name: string, root: Digest, places: Iterable<number>): boolean;

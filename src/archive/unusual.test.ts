@@ -31,7 +31,7 @@ import { createArchive } from './write.ts';
 const image = await sampleImage('hello');
 const other = await sampleImage('other', 'arm64');
 
-/** A layout whose index.json has these entries. */
+/** A layout with these entries in its index.json. */
 function layout(entries: readonly object[], blobs: readonly Uint8Array[]): readonly TarFileWithBody[] {
   return [
     file('oci-layout', { imageLayoutVersion: '1.0.0' }),

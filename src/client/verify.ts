@@ -75,7 +75,7 @@ async function reading<T>(
   }
 }
 
-/** Returns the digests whose signatures cover the image: its own, and that of the index it was selected from. */
+/** Returns the digests with signatures that cover the image: its own, and that of the index it was selected from. */
 async function subjectsOf(
   { repository, reference, registry }: OpenedSource,
   place: Place,

@@ -56,7 +56,7 @@ export class ByteWriter {
   }
 }
 
-/** Reads what a `ByteWriter` wrote. */
+/** Reads the bytes of a `ByteWriter`. */
 export class ByteReader {
   readonly #block: Uint8Array;
   #at: number;

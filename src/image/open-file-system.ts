@@ -36,7 +36,7 @@ export interface ImageFileSystem extends FileLookup {
   tar(options?: SignalOptions): AsyncIterable<Uint8Array>;
 }
 
-/** Layers whose headers are read at once. A layer is decompressed beside the reading of another. */
+/** Layers with headers that are read at once. A layer is decompressed beside the reading of another. */
 const atOnce = 2;
 
 const shape: Shape<FileSystemOptions> = { signal: abortSignal, unpack: object };

@@ -114,7 +114,7 @@ async function certificateSigner(
   return certificates.judge(bundle);
 }
 
-/** Checks the payload of an envelope whose signature is verified. */
+/** Checks the payload of an envelope after its signature. */
 function acceptStatement(
   { format, name }: SignatureCandidate,
   { payload, payloadType }: Envelope,

@@ -39,7 +39,7 @@ const privateKeyShape: Shape<PrivateKeyOptions> = { password: isPassword };
  * @throws INVALID_OPTION when the text is no private key, or the key is encrypted and there is no password
  * @throws DENIED when the password does not open the key
  * @throws TOO_LARGE when opening the key would take more than 256 MiB
- * @throws UNSUPPORTED for P-384 and P-521, whose signatures cosign does not verify
+ * @throws UNSUPPORTED for P-384 and P-521: cosign does not verify their signatures
  */
 export async function openSigner(pem: string, options: PrivateKeyOptions = {}): Promise<Signer> {
   checkArgument('openSigner', 'pem', pem, text);

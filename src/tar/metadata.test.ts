@@ -24,7 +24,7 @@ async function entriesOf(tar: Uint8Array): Promise<readonly TarEntry[]> {
   return entries;
 }
 
-/** A tar with one entry, whose header block is changed and whose records are `records`. */
+/** A tar with one entry, with a changed header block and the records `records`. */
 function forged(
   change: (block: Uint8Array) => void,
   records: readonly (readonly [string, string])[] = [],

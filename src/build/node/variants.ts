@@ -5,7 +5,7 @@ import type { Dependencies, NodePackage } from './dependencies.ts';
 import { isMadeFor } from './platforms.ts';
 
 /**
- * Refuses a package whose compiled code is published in a package of its own for each system, and installed only for others. Names
+ * Refuses a package with compiled code that is published in a package of its own for each system, and installed only for others. Names
  * such as `@img/sharp-linux-arm64` tell the system of those that are not installed.
  * @throws UNSUPPORTED naming the package, and the one that is missing
  */

@@ -16,7 +16,7 @@ import type { Envelope } from '../envelope.ts';
 import type { LogEntry } from '../log-entry.ts';
 import { Rejection } from '../rejection.ts';
 
-/** What an entry has to be about. */
+/** The required subject of an entry. */
 export interface LoggedSignature {
   readonly envelope: Envelope;
   /** The certificate of the signer in DER. */
