@@ -170,6 +170,9 @@ function reachable(roots: readonly string[], found: Set<string>): Plugin {
   };
 }
 
+/** Packages without a text of their licence, with the package of the same project that has it. */
+const licenceElsewhere: Readonly<Record<string, string>> = { '@sigstore/verify': '@sigstore/core' };
+
 /** Returns the licences that must accompany every copy of the bundled packages. */
 async function notices(root: string, modules: readonly string[]): Promise<string> {
   const folder = join(root, 'node_modules') + sep;
@@ -183,7 +186,7 @@ async function notices(root: string, modules: readonly string[]): Promise<string
     ),
   );
   const texts = [...names].sort().map(async (name) => {
-    const licence = await readFile(join(folder, name, 'LICENSE'), 'utf8');
+    const licence = await readFile(join(folder, licenceElsewhere[name] ?? name, 'LICENSE'), 'utf8');
     return `${name}\n\n${licence.trim()}\n`;
   });
   return (await Promise.all(texts)).join('\n');
