@@ -25,6 +25,8 @@ export interface RunOptions {
   /** Extends the environment of the tests, which has no logins. */
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
+  /** The current folder. Default: that of the tests. */
+  readonly cwd?: string;
 }
 
 export interface Ended {
@@ -38,9 +40,10 @@ export interface Ended {
 export async function run(
   program: string,
   args: readonly string[],
-  { env = {}, input = '' }: RunOptions = {},
+  { env = {}, input = '', cwd }: RunOptions = {},
 ): Promise<Ended> {
   const child = spawn(program, args, {
+    cwd,
     env: { ...process.env, ...withoutLogins, ...env },
     timeout: programTimeout,
     killSignal: 'SIGKILL',
