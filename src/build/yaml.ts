@@ -1,7 +1,7 @@
 import { ContentError } from '../errors.ts';
 
 /**
- * Reads a file of pnpm. `what` names it in the message.
+ * Reads a file of pnpm. `what` is its name in the message.
  * @throws MANIFEST_INVALID when it is not YAML, or has an alias of nothing, or so many of them that they would fill the memory
  */
 export async function readYaml(text: string, what: string): Promise<unknown> {

@@ -17,7 +17,7 @@ export interface TarScan {
   end(): void;
 }
 
-/** Starts the reading of a tar. `what` names it in errors, and `onEntry` receives each entry. */
+/** Starts the reading of a tar. `what` is its name in errors, and `onEntry` receives each entry. */
 export function scanTar(what: string, onEntry: (entry: TarEntry) => void): TarScan {
   return new Scan(what, onEntry);
 }

@@ -97,7 +97,7 @@ describe('bad input of a build', () => {
     await at.write({ ...npmApp, '.npmrc': '_authToken=1' });
     for (const words of [
       ['--layer', 'none:/a'],
-      ['--layer', '.npmrc:/root/.npmrc'],
+      ['--layer', '.npmrc:/app/.npmrc'],
       ['--layer', 'server.js:relative'],
       ['--layer', 'server.js:/a,mode=9'],
       ['--workdir', 'relative'],
